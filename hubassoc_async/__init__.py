@@ -1,0 +1,1 @@
+"""Asyncio client for HubSpot's CRM Associations batch APIs."""
