@@ -1,0 +1,53 @@
+"""What all tests share: options, and the check that no async test leaves anything behind."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.virtual_time import describe_task, describe_unseen
+
+SPECIFICATIONS = "HubSpot/HubSpot-public-api-spec-collection on GitHub (PublicApiSpecs/CRM)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--openapi DIR``: HubSpot's published files, which are no part of this project."""
+    parser.addoption(
+        "--openapi",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help=f"judge client and portal by the OpenAPI files in DIR; published in {SPECIFICATIONS}",
+    )
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> None:
+    """Hold every async test to it: no task is left, no error unseen.
+
+    Set up before a test's other fixtures and so torn down after them: a server that a fixture
+    closes has had its time to end.
+    """
+    function: Any = getattr(request.node, "obj", None)
+    if hasattr(function, "hypothesis"):
+        function = function.hypothesis.inner_test
+    if inspect.iscoroutinefunction(function):
+        request.getfixturevalue("_loop_is_left_clean")
+
+
+@pytest.fixture
+async def _loop_is_left_clean() -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    unseen: list[str] = []
+    loop.set_exception_handler(lambda _loop, context: unseen.append(describe_unseen(context)))
+    yield
+    for _ in range(100):  # a closed connection is noticed by the loop's next turns, not at once
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if not left:
+            break
+        await asyncio.sleep(0.01)
+    assert not left, f"left running: {'; '.join(sorted(map(describe_task, left)))}"
+    assert not unseen, f"errors that nobody saw: {'; '.join(unseen)}"
