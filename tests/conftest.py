@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from tests.virtual_time import describe_task, describe_unseen
 
 SPECIFICATIONS = "HubSpot/HubSpot-public-api-spec-collection on GitHub (PublicApiSpecs/CRM)"
+
+STARTED = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +25,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help=f"judge client and portal by the OpenAPI files in DIR; published in {SPECIFICATIONS}",
     )
+    parser.addoption(
+        "--slow-budget",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="start no further slow test once SECONDS have passed (default: run all selected)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the budget of slow tests."""
+    config.stash[STARTED] = time.monotonic()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a slow test for which no time is left."""
+    budget = item.config.getoption("--slow-budget")
+    spent = time.monotonic() - item.config.stash[STARTED]
+    if budget is not None and spent > budget and item.get_closest_marker("slow"):
+        pytest.skip(f"the slow tests' {budget:g} s are spent")
 
 
 @pytest.fixture(autouse=True)
