@@ -4,7 +4,8 @@
     ├── UsageError              found before anything was sent: correct the call
     ├── TransportError          no answer came
     │   ├── ConnectError        nothing was sent
-    │   └── ResponseTimeout     HubSpot may have acted
+    │   ├── ResponseTimeout     HubSpot may have acted
+    │   └── ResponseTooLarge    more bytes than allowed
     ├── ApiError                HubSpot refused the request as a whole
     │   ├── AuthError           401 or 403: another token or more scopes are needed
     │   ├── RateLimited         429 for longer than the retry policy waits
@@ -48,6 +49,10 @@ class ConnectError(TransportError):
 
 class ResponseTimeout(TransportError, TimeoutError):
     """The request was sent and no whole answer came in time: HubSpot may have acted."""
+
+
+class ResponseTooLarge(TransportError):
+    """The answer has more bytes than allowed, on the wire or decompressed."""
 
 
 class ApiError(HubAssocError):

@@ -91,7 +91,7 @@ class ReadResult(Mapping[str, Associations]):
 
     ``result["1001"]`` is a tuple of ``Association``, empty where there is none; an int finds the
     same. Iteration gives the ids that were read (found and none). An id that failed is only in
-    ``failures``: looking it up raises ``KeyError`` with the reason, so that it cannot pass for none.
+    ``failures``: looking it up raises ``KeyError`` with the reason, lest it pass for none.
     """
 
     __slots__ = ("_found", "failures")
@@ -109,6 +109,10 @@ class ReadResult(Mapping[str, Associations]):
                 found[outcome.from_object_id] = outcome.to
             else:
                 self.failures[outcome.from_object_id] = outcome  # type: ignore[assignment]
+
+    def has(self, object_id: str) -> bool:
+        """Whether the id has an outcome, whichever: found, none or failed."""
+        return object_id in self._found or object_id in self.failures
 
     def __getitem__(self, object_id: str | int) -> Associations:
         key = object_id if isinstance(object_id, str) else str(object_id)

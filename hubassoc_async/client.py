@@ -1,0 +1,251 @@
+"""The client: what a caller configures once and asks for associations.
+
+Knows: how the parts fit together. Does not know: JSON, files, how any of the parts works.
+"""
+
+import asyncio
+import random
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+from weakref import WeakSet
+
+import aiohttp
+
+from hubassoc_async.errors import HubAssocError, UsageError
+from hubassoc_async.model import ReadResult
+from hubassoc_async.pacing import Clock, Pacer, Quota
+from hubassoc_async.protocol.exchange import ReadExchange
+from hubassoc_async.protocol.ids import IdSet
+from hubassoc_async.protocol.published import object_type_name
+from hubassoc_async.protocol.retry import RetryPolicy
+from hubassoc_async.protocol.versions import DEFAULT_VERSION
+from hubassoc_async.protocol.versions import api_version as find_version
+from hubassoc_async.protocol.wire import read_codec
+from hubassoc_async.sender import Counters, Sender
+from hubassoc_async.stream import Ids, ReadStream
+from hubassoc_async.transport import (
+    DEFAULT_BASE_URL,
+    DEFAULT_MAX_RESPONSE_BYTES,
+    AiohttpTransport,
+    TokenSource,
+    Transport,
+)
+
+
+class AssociationsClient:
+    """Reads CRM associations in bulk, within one portal's quota.
+
+    Use it as ``async with AssociationsClient(token) as client``, or call ``aclose`` at the end.
+    Make one for a token and share it: its reads share connections, quota and concurrency.
+    """
+
+    def __init__(
+        self,
+        token: TokenSource | None = None,
+        *,
+        api_version: str = DEFAULT_VERSION,
+        base_url: str = DEFAULT_BASE_URL,
+        session: aiohttp.ClientSession | None = None,
+        transport: Transport | None = None,
+        timeout: float = 60.0,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        concurrency: int = 16,
+        quota: Quota | None = Quota(),
+        retry: RetryPolicy = RetryPolicy(),
+        linger: float = 1.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Nothing is sent or opened before the first read.
+
+        token: a private app's or OAuth access token, or an async function that returns the
+            current one (asked before every request). None: the environment's HUBSPOT_ACCESS_TOKEN.
+        api_version: v3, v4, 2025-09, 2026-03 or 2026-09.
+        base_url: where the API is; EU accounts may use https://api-eu1.hubapi.com.
+        session: an aiohttp session to use; it is not closed.
+        transport: replaces ``token``, ``base_url``, ``session``, ``timeout`` and
+            ``max_response_bytes`` altogether.
+        timeout: seconds for one request, from connecting to the last byte of its answer.
+        max_response_bytes: largest body taken, decompressed; a larger one makes batches smaller.
+        concurrency: most requests out at once, over all reads.
+        quota: requests per rolling window; None for no limit.
+        linger: seconds that a batch of cursors that is not full waits for others to share it,
+            while answers are out: 0 is the least latency, more is the fewest requests.
+        clock: where time comes from; the running event loop by default. The smoother within the
+            pacer always runs on the loop's own clock.
+
+        Raises ``UsageError``.
+        """
+        if concurrency < 1 or linger < 0:
+            raise UsageError("concurrency must be at least 1, and linger not negative")
+        self.api_version = find_version(api_version)
+        self.quota = quota
+        self._transport = transport or AiohttpTransport(
+            token,
+            base_url=base_url,
+            session=session,
+            timeout=timeout,
+            max_response_bytes=max_response_bytes,
+        )
+        self._concurrency = concurrency
+        self._retry = retry
+        self._linger = linger
+        self._clock = clock
+        self._codec = read_codec(self.api_version.shape)
+        self._streams: WeakSet[ReadStream] = WeakSet()
+        self._places = asyncio.Semaphore(concurrency)
+        self._sender: Sender | None = None  # made with the first read, in whose loop it lives
+        self._closed = False
+        self.counters = Counters()
+        """What this client has done so far; live."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End every read and let go of connections. Reads under way raise ``HubAssocError``."""
+        self._closed = True
+        for stream in tuple(self._streams):
+            await stream.aclose(HubAssocError("the client was closed"))
+        if self._sender is not None:
+            await self._sender.pacer.aclose()
+        await self._transport.aclose()
+
+    def __repr__(self) -> str:
+        counters = self.counters
+        running = sum(1 for stream in self._streams if stream.running)
+        paused = self._sender.pacer.paused if self._sender is not None else 0.0
+        return (
+            f"<AssociationsClient {self.api_version.name} via {self._transport!r}:"
+            f" {'closed, ' if self._closed else ''}{running} reads under way,"
+            f" {counters.in_flight} of {self._concurrency} requests out,"
+            f" {self.quota_share:.0%} of {self.quota or 'no quota'} in use"
+            f"{f', paused {paused:.1f} s' if paused else ''};"
+            f" {counters.requests} requests, {counters.retries} retries,"
+            f" {counters.rate_limited} rate limited, {counters.halvings} halvings>"
+        )
+
+    @property
+    def quota_share(self) -> float:
+        """Share of the quota in use now, 0 to 1."""
+        return self._sender.pacer.share if self._sender is not None else 0.0
+
+    async def read(
+        self,
+        from_object_type: str,
+        to_object_type: str,
+        ids: Ids,
+        *,
+        deadline: float | None = None,
+    ) -> ReadResult:
+        """Read the associations of many records, merged, everything in memory.
+
+        ids: record ids, str or int, any iterable or asynchronous iterable; a repeated id is asked
+            for once. What is not an id, or cannot be read, is in ``result.failures``.
+        deadline: most seconds for all of it.
+
+        Costs about 150 bytes an association. Nothing is promised about the order of ids.
+
+        Raises ``UsageError`` before anything is sent, and an ``AuthError``, ``DailyQuotaSpent``,
+        ``DeadlineExceeded`` or other ``HubAssocError`` when the read stops before its end: its
+        ``result`` has what was read, its ``unread`` the ids taken from ``ids`` that were not;
+        the rest is still in the iterable.
+        """
+        result = ReadResult()
+        stream = self._stream(from_object_type, to_object_type, ids, deadline, result.has)
+        try:
+            async with stream:
+                async for outcomes in stream.batches():
+                    result.add(outcomes)
+        except HubAssocError as error:
+            error.result = result
+            raise
+        except asyncio.CancelledError as error:
+            error.add_note(f"{result!r}; {len(stream.unread)} ids were taken and are not read")
+            raise
+        return result
+
+    def stream_read(
+        self,
+        from_object_type: str,
+        to_object_type: str,
+        ids: Ids,
+        *,
+        distinct: bool = False,
+        deadline: float | None = None,
+    ) -> ReadStream:
+        """Read the associations of any number of records in bounded memory, as they come.
+
+        ``async with client.stream_read(…) as outcomes: async for outcome in outcomes: …`` gives
+        one ``ObjectAssociations`` or ``Failure`` an id, in no promised order. ``ids`` is consumed
+        lazily, a few batches ahead of the loop.
+
+        An id that is repeated while it is being read comes out once. ``distinct`` remembers every
+        id, in some 11 bytes each, so that each comes out once however far apart its repeats are.
+
+        Raises ``UsageError`` at once; what stops the read is raised by the loop, after every
+        outcome that was there: see ``read``, and ``ReadStream.unread``.
+        """
+        already = _seen_before(IdSet()) if distinct else None
+        return self._stream(from_object_type, to_object_type, ids, deadline, already)
+
+    def _stream(
+        self,
+        from_object_type: str,
+        to_object_type: str,
+        ids: Ids,
+        deadline: float | None,
+        already: Callable[[str], bool] | None,
+    ) -> ReadStream:
+        if self._closed:
+            raise UsageError("the client is closed: make a new one")
+        if isinstance(ids, str | bytes):
+            raise UsageError(f"ids must be an iterable of ids, not one {type(ids).__name__}")
+        if deadline is not None and not deadline > 0:
+            raise UsageError("a deadline is a number of seconds, more than 0")
+        exchange = ReadExchange(
+            self.api_version, from_object_type, to_object_type, codec=self._codec, already=already
+        )
+        if self.api_version.shape == "v3" and object_type_name(to_object_type) == "company":
+            warnings.warn(
+                "API v3 lists only the primary company of a record: use v4 or a dated version"
+                " to read them all",
+                stacklevel=3,
+            )
+        stream = ReadStream(
+            exchange,
+            ids,
+            self._open_sender(),
+            self._places,
+            linger=self._linger,
+            deadline=deadline,
+        )
+        self._streams.add(stream)
+        return stream
+
+    def _open_sender(self) -> Sender:
+        if self._sender is None:
+            clock = self._clock or asyncio.get_running_loop()
+            self._sender = Sender(
+                self._transport,
+                Pacer(self.quota, clock),
+                retry=self._retry,
+                clock=clock,
+                random=random.random,
+                counters=self.counters,
+            )
+        return self._sender
+
+
+def _seen_before(ids: IdSet) -> Callable[[str], bool]:
+    """Make a function that says whether an id was given to it before."""
+    return lambda object_id: not ids.add(object_id)

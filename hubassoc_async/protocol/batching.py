@@ -1,0 +1,122 @@
+"""Inputs into batches: packing, halving, and learning how large a batch may be.
+
+Knows: ids and their cursors. Does not know: the wire, time, who sends, what an answer says.
+"""
+
+from collections import deque
+
+from msgspec import Struct
+
+
+class Split(Struct, gc=False):
+    """A batch that was cut because of a problem, and how its parts fared."""
+
+    pending: int
+    largest: int
+    about_size: bool
+    """Whether the problem was one that too large a batch can cause."""
+    clean: bool = True
+
+
+class Batch(Struct, gc=False):
+    """The inputs of one request: id to ``after``, None for a record's first page."""
+
+    inputs: dict[str, str | None]
+    split: Split | None = None
+    """What it was cut from, when it is a part that must travel alone."""
+    listed: bool = False
+    """Whether it is one record continued by GET, because batch read does not page."""
+
+
+class Packer:
+    """Packs fresh ids and cursors of many records into shared batches.
+
+    A batch that is not full goes at once only when waiting cannot fill it: fresh ids never wait
+    once the caller's ids are at their end, cursors wait while answers that may bring more are
+    out. ``eager`` overrides that. An id is never twice in the packer, so never twice in a batch.
+    """
+
+    def __init__(self, size: int, *, batch_pages: bool = True) -> None:
+        self.size = size
+        self._batch_pages = batch_pages
+        self._fresh: deque[str] = deque()
+        self._cursors: deque[tuple[str, str]] = deque()
+        self._parts: deque[Batch] = deque()
+
+    @property
+    def fresh(self) -> int:
+        """How many ids have not been sent."""
+        return len(self._fresh)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self._fresh or self._cursors or self._parts)
+
+    def add(self, object_id: str, after: str | None = None) -> None:
+        """Queue an id, or the continuation of one."""
+        if after is None:
+            self._fresh.append(object_id)
+        else:
+            self._cursors.append((object_id, after))
+
+    def ready(self, *, eager: bool, more_ids: bool, answers_out: bool) -> bool:
+        """Say whether ``next`` has a batch that should go now."""
+        if self._parts or (self._cursors and not self._batch_pages):
+            return True
+        inputs = len(self._fresh) + len(self._cursors)
+        if inputs >= self.size or (inputs and eager):
+            return True
+        if more_ids or not inputs:
+            return False
+        return bool(self._fresh) or not answers_out
+
+    def next(self) -> Batch:
+        """Take the next batch: parts of a cut batch alone, else cursors first, then fresh ids."""
+        if self._parts:
+            return self._parts.popleft()
+        if not self._batch_pages and self._cursors:
+            return Batch(dict([self._cursors.popleft()]), listed=True)
+        cursors, fresh = self._cursors, self._fresh
+        inputs: dict[str, str | None] = {}
+        for _ in range(min(len(cursors), self.size)):
+            object_id, after = cursors.popleft()
+            inputs[object_id] = after
+        for _ in range(min(len(fresh), self.size - len(inputs))):
+            inputs[fresh.popleft()] = None
+        return Batch(inputs)
+
+    def cut(self, batch: Batch, *, about_size: bool, probe: bool) -> None:
+        """Queue a batch again in halves, before anything else.
+
+        With ``probe``, one input travels alone as well: while nothing at all has been answered,
+        that tells in a few requests a bad request from a bad input.
+        """
+        self._end_part(batch, clean=False)
+        items = list(batch.inputs.items())
+        lone = 1 if probe and len(items) > 2 else 0
+        middle = lone + (len(items) - lone + 1) // 2
+        cuts = [items[:lone], items[lone:middle], items[middle:]]
+        parts = [dict(part) for part in cuts if part]
+        split = Split(len(parts), max(map(len, parts)), about_size)
+        self._parts.extendleft(Batch(part, split) for part in reversed(parts))
+
+    def answered(self, batch: Batch) -> bool:
+        """Note that a batch was answered; True when that taught a smaller batch size."""
+        return self._end_part(batch, clean=True)
+
+    def failed(self, batch: Batch) -> None:
+        """Note that a batch of one input failed for good."""
+        self._end_part(batch, clean=False)
+
+    def _end_part(self, batch: Batch, *, clean: bool) -> bool:
+        split, batch.split = batch.split, None
+        if split is None:
+            return False
+        split.pending -= 1
+        split.clean = split.clean and clean
+        too_large = split.pending == 0 and split.clean and split.about_size
+        if not too_large or split.largest >= self.size:
+            return False
+        self.size = split.largest
+        return True

@@ -1,0 +1,356 @@
+"""A read as a pure object: ids in, requests out, responses in, exactly one outcome an id out.
+
+Knows: which id is owed what. Does not know: the HTTP library, time, retries, quotas, sinks.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlencode
+
+import msgspec
+from msgspec import Struct, field
+
+from hubassoc_async.errors import ProtocolError
+from hubassoc_async.model import (
+    INVALID_ID,
+    NOT_ANSWERED,
+    REPEATED_CURSOR,
+    Association,
+    Associations,
+    AssociationType,
+    Failure,
+    ObjectAssociations,
+    Outcome,
+)
+from hubassoc_async.protocol.batching import Batch, Packer
+from hubassoc_async.protocol.ids import check_object_type, object_id
+from hubassoc_async.protocol.message import Request, Response
+from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
+from hubassoc_async.protocol.versions import ApiVersion
+from hubassoc_async.protocol.wire import (
+    Answer,
+    ItemError,
+    Page,
+    ReadCodec,
+    encode_read,
+    read_codec,
+)
+
+# How a record without associations is reported, in a 207 whose status is COMPLETE. The category
+# beside it, OBJECT_NOT_FOUND, stands for real failures too. Observed on v3 and v4.
+NO_ASSOCIATIONS: Final = "crm.associations.NO_ASSOCIATIONS_FOUND"
+
+_ASKS = 3  # how often an input is sent that answers pass over
+_IDLE_PAGES = 3  # pages of one record in a row that bring nothing new
+_LONE_FAILURES = 10  # inputs refused one by one, with nothing answered, before a read stops
+
+
+class _Progress(Struct, gc=False):
+    """An id that did not come out with its first answer."""
+
+    to: dict[str, tuple[AssociationType, ...]] = field(default_factory=dict)
+    cursors: set[str] = field(default_factory=set)
+    asks: int = 1
+    idle: int = 0
+
+    def add(self, associations: Iterable[Association]) -> bool:
+        """Merge a page in; whether it brought anything new."""
+        new = False
+        for association in associations:
+            types = self.to.get(association.to_object_id, ())
+            united = _united(types, association.association_types)
+            if united is not types:
+                self.to[association.to_object_id] = united
+                new = True
+        return new
+
+    def associations(self) -> Associations:
+        """Everything so far, each record once."""
+        return tuple(Association(to_id, types) for to_id, types in self.to.items())
+
+
+class ReadExchange:
+    """Everything about one read but the sending.
+
+    ``feed`` ids, send what ``next_batch`` and ``request`` give, hand what comes back to
+    ``receive``, and what never came to ``give_up``. Each distinct id comes out of these exactly
+    once; an id that is repeated while it is in here counts as one. ``already`` says whether an
+    id has been answered before and should be passed over.
+    """
+
+    def __init__(
+        self,
+        version: ApiVersion,
+        from_object_type: str,
+        to_object_type: str,
+        *,
+        codec: ReadCodec[Any] | None = None,
+        batch_size: int | None = None,
+        already: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.version = version
+        self.from_object_type = check_object_type(from_object_type)
+        self.to_object_type = check_object_type(to_object_type)
+        self.packer = Packer(
+            min(batch_size or version.read_inputs, version.read_inputs),
+            batch_pages=version.batch_read_pages,
+        )
+        self.more_ids = True
+        """Whether ``feed`` may be called again."""
+        self.in_flight = 0
+        """Batches that were taken and neither answered nor given up."""
+        self.taken = 0
+        """Distinct ids so far."""
+        self._codec = codec or read_codec(version.shape)
+        self._already = already
+        self._open: dict[str, _Progress | None] = {}
+        self._any_answer = False
+        self._lone_failures = 0
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Ids fed and not yet out."""
+        return tuple(self._open)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every id is out and no more will come."""
+        return not self.more_ids and not self._open
+
+    @property
+    def wanted(self) -> int:
+        """How many more ids fill the next batch."""
+        return max(0, self.packer.size - self.packer.fresh) if self.more_ids else 0
+
+    def feed(self, ids: Iterable[object]) -> list[Outcome]:
+        """Take ids; returns the failures of those that are not ids."""
+        failed: list[Outcome] = []
+        open_, packer, already = self._open, self.packer, self._already
+        for given in ids:
+            known = object_id(given)
+            text = str(given) if known is None else known
+            if text in open_ or (already is not None and already(text)):
+                continue
+            self.taken += 1
+            if known is None:
+                message = f"{given!r} is not a record id (a whole number): it was not sent"
+                failed.append(Failure(text, INVALID_ID, message))
+            else:
+                open_[text] = None
+                packer.add(text)
+        return failed
+
+    def ready(self, *, eager: bool = False) -> bool:
+        """Say whether a batch should go now; ``eager`` ends the wait for a fuller one."""
+        return self.packer.ready(
+            eager=eager, more_ids=self.more_ids, answers_out=self.in_flight > 0
+        )
+
+    def next_batch(self) -> Batch:
+        """Take the next batch to send."""
+        self.in_flight += 1
+        return self.packer.next()
+
+    def request(self, batch: Batch) -> Request:
+        """Spell a batch as a request."""
+        if batch.listed:
+            ((listed_id, after),) = batch.inputs.items()
+            path = self.version.list_path(self.from_object_type, listed_id, self.to_object_type)
+            # A cursor comes percent-encoded: decoded first, or it would be encoded twice.
+            query = {"after": unquote(after or ""), "limit": self.version.list_limit}
+            return Request("GET", path, urlencode(query, quote_via=quote))
+        path = self.version.batch_path(self.from_object_type, self.to_object_type, "read")
+        return Request("POST", path, body=encode_read(batch.inputs))
+
+    def receive(self, batch: Batch, response: Response) -> list[Outcome] | Problem:
+        """Take a response: the outcomes it completes, or why it is no answer.
+
+        After a problem the batch is still owed: send it again, or ``give_up``.
+        """
+        problem = problem_of(response)
+        if problem is not None:
+            if batch.listed and problem.status == 404:  # this record is gone, not the operation
+                return msgspec.structs.replace(problem, remedy=Remedy.NARROW)
+            return problem
+        try:
+            if batch.listed:
+                answer = self._codec.decode_list(next(iter(batch.inputs)), response.body)
+            else:
+                answer = self._codec.decode_batch(response.body)
+                answer.pages = _one_page_an_object(answer.pages)
+        except ProtocolError as error:
+            return protocol_problem(str(error), response)
+        if answer.status != "COMPLETE":
+            return protocol_problem(f"batch read ended {answer.status!r}", response)
+        self.in_flight -= 1
+        self._any_answer = True
+        correlation_id = response.headers.get("x-hubspot-correlation-id")
+        return self._settle(batch, answer, correlation_id)
+
+    def give_up(self, batch: Batch, problem: Problem) -> list[Outcome]:
+        """Take a batch back that has no answer: halve it, or fail its only input.
+
+        Raises the problem's exception where halving cannot help: inputs were refused one by
+        one and nothing was ever answered, so it is the request that is wrong.
+        """
+        if len(batch.inputs) > 1:
+            self.in_flight -= 1
+            self.packer.cut(
+                batch,
+                about_size=problem.remedy is Remedy.NARROW,
+                probe=not self._any_answer,
+            )
+            return []
+        if not self._any_answer:
+            self._lone_failures += 1
+            if self._lone_failures > _LONE_FAILURES:
+                raise problem.exception()
+        self.in_flight -= 1
+        self.packer.failed(batch)
+        (lone_id,) = batch.inputs
+        error = ItemError(problem.category, problem.sub_category, problem.message, ())
+        return [self._fail(lone_id, error, problem.correlation_id)]
+
+    def _settle(self, batch: Batch, answer: Answer, correlation_id: str | None) -> list[Outcome]:
+        """Give every input of an answered batch its outcome, its next page or another ask."""
+        owed = batch.inputs
+        out: list[Outcome] = []
+        errors, stray = _attribute(answer.errors, owed)
+        for page in answer.pages:
+            page_id = page.object_id
+            if page_id not in owed:
+                continue  # not asked for: the id that was is owed still
+            error = errors.pop(page_id, None) if errors else None
+            if error is not None and error.sub_category != NO_ASSOCIATIONS:
+                self._take(page)
+                out.append(self._fail(page_id, error, correlation_id))
+            elif page.after is None and self._open[page_id] is None:
+                out.append(ObjectAssociations(page_id, _distinct(page.to)))
+                del self._open[page_id]
+            else:
+                out.extend(self._continue(page, correlation_id))
+            del owed[page_id]
+        for error_id, error in errors.items():
+            del owed[error_id]
+            out.append(self._close(error_id, error, correlation_id))
+        if len(owed) == 1 and stray is not None:
+            out.append(self._fail(owed.popitem()[0], stray, correlation_id))
+        elif owed and stray is not None:
+            self.packer.cut(batch, about_size=False, probe=False)
+            return out
+        self.packer.answered(batch)
+        for owed_id, after in owed.items():
+            out.extend(self._ask_again(owed_id, after, correlation_id))
+        return out
+
+    def _take(self, page: Page) -> bool:
+        progress = self._open[page.object_id] = self._open[page.object_id] or _Progress()
+        return progress.add(page.to)
+
+    def _continue(self, page: Page, correlation_id: str | None) -> list[Outcome]:
+        """Merge one of a record's several pages; its outcome if it is the last."""
+        page_id, after = page.object_id, page.after
+        new = self._take(page)
+        progress = self._open[page_id]
+        assert progress is not None
+        if after is None:
+            del self._open[page_id]
+            return [ObjectAssociations(page_id, progress.associations())]
+        progress.idle = 0 if new else progress.idle + 1
+        if after in progress.cursors or progress.idle >= _IDLE_PAGES:
+            what = "came back" if after in progress.cursors else "goes on and brings nothing new"
+            message = f"the cursor {after!r} {what} after {len(progress.to)} associations"
+            circle = ItemError(REPEATED_CURSOR, None, message, ())
+            return [self._fail(page_id, circle, correlation_id)]
+        progress.cursors.add(after)
+        progress.asks = 1
+        self.packer.add(page_id, after)
+        return []
+
+    def _close(self, error_id: str, error: ItemError, correlation_id: str | None) -> Outcome:
+        """Close an id that is in ``errors`` alone: none, or failed."""
+        progress = self._open[error_id]
+        paged = progress is not None and progress.cursors
+        if error.sub_category == NO_ASSOCIATIONS and not paged:
+            del self._open[error_id]
+            return ObjectAssociations(error_id, ())
+        return self._fail(error_id, error, correlation_id)
+
+    def _ask_again(
+        self, owed_id: str, after: str | None, correlation_id: str | None
+    ) -> list[Outcome]:
+        progress = self._open[owed_id] = self._open[owed_id] or _Progress()
+        if progress.asks >= _ASKS:
+            message = f"asked {_ASKS} times; no answer lists the id or names it in an error"
+            silence = ItemError(NOT_ANSWERED, None, message, ())
+            return [self._fail(owed_id, silence, correlation_id)]
+        progress.asks += 1
+        self.packer.add(owed_id, after)
+        return []
+
+    def _fail(self, failed_id: str, error: ItemError, correlation_id: str | None) -> Failure:
+        progress = self._open.pop(failed_id)
+        return Failure(
+            failed_id,
+            error.category,
+            error.message,
+            error.sub_category,
+            correlation_id,
+            () if progress is None else progress.associations(),
+        )
+
+
+def _attribute(
+    errors: list[ItemError], owed: dict[str, str | None]
+) -> tuple[dict[str, ItemError], ItemError | None]:
+    """Give each error to the inputs it names; the first that names none of them is the stray.
+
+    An input that two errors name has the one that is not "no associations".
+    """
+    named: dict[str, ItemError] = {}
+    stray = None
+    for error in errors:
+        ours = [error_id for error_id in error.object_ids if error_id in owed]
+        for error_id in ours:
+            if error_id not in named or named[error_id].sub_category == NO_ASSOCIATIONS:
+                named[error_id] = error
+        if not ours and stray is None:
+            stray = error
+    return named, stray
+
+
+def _one_page_an_object(pages: list[Page]) -> list[Page]:
+    """Unite pages of one object in one answer. Raises ``ProtocolError`` if their cursors differ."""
+    by_id = {page.object_id: page for page in pages}
+    if len(by_id) == len(pages):
+        return pages
+    by_id.clear()
+    for page in pages:
+        first = by_id.setdefault(page.object_id, page)
+        if first is not page:
+            if first.after and page.after and first.after != page.after:
+                raise ProtocolError(f"two cursors for {page.object_id} in one batch read answer")
+            first.to += page.to
+            first.after = first.after or page.after
+    return list(by_id.values())
+
+
+def _distinct(associations: list[Association]) -> Associations:
+    """Return each associated record once, its types united."""
+    if len(associations) < 2 or len({a.to_object_id for a in associations}) == len(associations):
+        return tuple(associations)
+    progress = _Progress()
+    progress.add(associations)
+    return progress.associations()
+
+
+def _united(
+    types: tuple[AssociationType, ...], more: tuple[AssociationType, ...]
+) -> tuple[AssociationType, ...]:
+    """Unite two tuples of types; the very same tuple when nothing is new."""
+    if types is more or not more:
+        return types
+    if not types:
+        return more
+    new = tuple(dict.fromkeys(one for one in more if one not in types))
+    return types + new if new else types

@@ -1,0 +1,169 @@
+"""One batch to its outcomes: retry( pace( send ) ).
+
+Knows: turns, waits, attempts. Does not know: what is in a batch, JSON, who wants the outcomes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from itertools import count
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from hubassoc_async.errors import TransportError
+from hubassoc_async.pacing import Clock, Pacer, Turn
+from hubassoc_async.protocol.batching import Batch
+from hubassoc_async.protocol.message import Request, Response
+from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
+from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy
+from hubassoc_async.transport import Transport
+
+O = TypeVar("O")  # noqa: E741  an outcome
+
+_log = logging.getLogger("hubassoc_async")
+
+
+class Exchange(Protocol[O]):
+    """What an operation is to those who send for it; see ``ReadExchange``."""
+
+    def request(self, batch: Batch) -> Request:
+        """Spell a batch as a request."""
+
+    def receive(self, batch: Batch, response: Response) -> "list[O] | Problem":
+        """Take a response: outcomes, or why it is no answer."""
+
+    def give_up(self, batch: Batch, problem: Problem) -> list[O]:
+        """Take back a batch that has no answer."""
+
+
+class Counters(Struct):
+    """What a client has done so far; live."""
+
+    requests: int = 0
+    """Requests sent, repeats included."""
+    retries: int = 0
+    rate_limited: int = 0
+    """Requests that were answered 429."""
+    halvings: int = 0
+    """Batches cut in two because of a problem."""
+    in_flight: int = 0
+    """Requests that are out now."""
+    bytes_received: int = 0
+    """Bytes of bodies, decompressed."""
+
+
+class Sender:
+    """Sends the batches of every operation of one client."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        pacer: Pacer,
+        *,
+        retry: RetryPolicy,
+        clock: Clock,
+        random: Callable[[], float],
+        counters: Counters,
+    ) -> None:
+        self.pacer = pacer
+        self.clock = clock
+        self.counters = counters
+        self._transport = transport
+        self._retry = retry
+        self._budget = RetryBudget(retry)
+        self._random = random
+        self._last_answer = clock.time()
+
+    async def ask(self, exchange: Exchange[O], batch: Batch, turn: Turn) -> list[O]:
+        """Send a batch, its first time in the caller's turn, until it is answered or given up.
+
+        Raises the ``HubAssocError`` that stops the whole operation.
+        """
+        request = exchange.request(batch)
+        started = self.clock.time()
+        for attempt in count(1):
+            problem = await self._send(exchange, batch, request, turn)
+            if isinstance(problem, list):
+                return problem
+            inputs = len(batch.inputs)
+            elapsed = self.clock.time() - started
+            delay = self._retry.delay(
+                problem, attempt=attempt, elapsed=elapsed, inputs=inputs, jitter=self._random()
+            )
+            if delay is None:
+                return self._give_up(exchange, batch, problem, attempt)
+            turn = await self._wait(problem, delay, attempt, f"{request.path}, {inputs} inputs")
+        raise AssertionError("count() does not end")
+
+    async def _send(
+        self, exchange: Exchange[O], batch: Batch, request: Request, turn: Turn
+    ) -> "list[O] | Problem":
+        """Send once, and end the turn."""
+        self.counters.requests += 1
+        self.counters.in_flight += 1
+        answered = False
+        try:
+            response = await self._transport.send(request)
+            answered = True
+        except TransportError as error:
+            return transport_problem(error)
+        finally:
+            self.counters.in_flight -= 1
+            turn.release(answered=answered)
+        self.counters.bytes_received += len(response.body)
+        result = exchange.receive(batch, response)
+        if isinstance(result, Problem):
+            self.counters.rate_limited += result.status == 429
+        else:
+            self._budget.earn()
+            self._last_answer = self.clock.time()
+        return result
+
+    async def _wait(self, problem: Problem, delay: float, attempt: int, what: str) -> Turn:
+        """Wait before a repeat, and take a turn for it."""
+        now = self.clock.time()
+        delay = max(delay, self._budget.spend(now))
+        if problem.pauses_all:
+            self.pacer.pause(delay)
+            _log.warning("pausing everything %.2f s: %s", delay, problem.message)
+        else:
+            _log.info(
+                "retry %d in %.2f s: %s: %s (correlation id %s)",
+                attempt, delay, what, problem.message, problem.correlation_id,
+            )  # fmt: skip
+            await sleep(self.clock, delay)
+        turn = await self.pacer.acquire()
+        self.counters.retries += 1
+        return turn
+
+    def _give_up(
+        self, exchange: Exchange[O], batch: Batch, problem: Problem, attempts: int
+    ) -> list[O]:
+        inputs = len(batch.inputs)
+        silent = self.clock.time() - self._last_answer
+        outage = problem.remedy is Remedy.RETRY and silent > self._retry.total
+        if problem.remedy in (Remedy.STOP, Remedy.WAIT) or outage:
+            raise problem.exception()
+        outcomes = exchange.give_up(batch, problem)
+        if inputs > 1:
+            self.counters.halvings += 1
+            _log.warning(
+                "halving a batch of %d after %d attempts: %s", inputs, attempts, problem.message
+            )
+        return outcomes
+
+
+async def sleep(clock: Clock, seconds: float) -> None:
+    """Sleep on a given clock."""
+    done = asyncio.get_running_loop().create_future()
+
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    timer = clock.call_at(clock.time() + seconds, wake)
+    try:
+        await done
+    finally:
+        timer.cancel()

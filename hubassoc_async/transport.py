@@ -1,0 +1,230 @@
+"""Moves bytes: a ``Request`` to HubSpot's host, a ``Response`` back, every failure named.
+
+Knows: aiohttp, the base URL, the token. Does not know: HubSpot's paths, bodies or limits.
+
+The token goes to the base URL's host and nowhere else: redirects are not followed, and it is cut
+out of whatever comes back before anyone can log it.
+"""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from hubassoc_async.errors import (
+    AuthError,
+    ConnectError,
+    ResponseTimeout,
+    ResponseTooLarge,
+    TransportError,
+    UsageError,
+)
+from hubassoc_async.protocol.message import Request, Response
+
+TokenSource = str | Callable[[], Awaitable[str]]
+"""A token, or what returns the current one: it is asked before every request, so cache in it."""
+
+TOKEN_VARIABLE = "HUBSPOT_ACCESS_TOKEN"  # noqa: S105  the variable's name, not a token
+DEFAULT_BASE_URL = "https://api.hubapi.com"
+# 1,000 inputs with a full page of 500 associations each come to some 60 MB.
+DEFAULT_MAX_RESPONSE_BYTES = 128 * 2**20
+
+_log = logging.getLogger("hubassoc_async")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_USER_AGENT = f"hubassoc_async/{version('hubassoc_async')}"
+_CONNECT_SECONDS = 10.0
+
+
+class Transport(Protocol):
+    """Anything that carries a request to HubSpot."""
+
+    async def send(self, request: Request) -> Response:
+        """Return the whole response, whatever its status.
+
+        Raises ``ConnectError`` when nothing was sent, ``ResponseTimeout`` when no whole answer
+        came in time, ``ResponseTooLarge``, and ``TransportError`` for anything else.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+
+
+class AiohttpTransport:
+    """Sends over aiohttp. A session given by the caller is used and left open."""
+
+    def __init__(
+        self,
+        token: TokenSource | None = None,
+        *,
+        base_url: str = DEFAULT_BASE_URL,
+        session: aiohttp.ClientSession | None = None,
+        timeout: float = 60.0,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+    ) -> None:
+        if not timeout > 0 or max_response_bytes < 1:
+            raise UsageError("timeout and max_response_bytes must be more than 0")
+        self.base_url = _check_base_url(base_url)
+        self._token = _Token(token)
+        self._session = session
+        self._owns_session = session is None
+        self._max_bytes = max_response_bytes
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout, sock_connect=min(timeout, _CONNECT_SECONDS)
+        )
+
+    def __repr__(self) -> str:
+        return f"<AiohttpTransport {self.base_url}>"
+
+    async def send(self, request: Request) -> Response:
+        """Send one request. See ``Transport.send``."""
+        token = await self._token.get()
+        failure: TransportError
+        try:
+            return await self._send(request, token)
+        except TransportError as error:
+            failure = error
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            failure = ConnectError(f"no connection to {self.base_url}: {_said(error)}")
+        except TimeoutError:
+            seconds = self._timeout.total
+            failure = ResponseTimeout(f"no whole answer to {request.path} in {seconds:g} s")
+        except (aiohttp.ClientError, ConnectionError) as error:
+            failure = TransportError(f"{request.path}: {_said(error)}")
+        # Raised here, not there: aiohttp's errors hold the request's headers, and a chained
+        # exception would carry the token into whatever prints or pickles it.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close the session, if it is this transport's own."""
+        if self._owns_session and self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _send(self, request: Request, token: "_Secret") -> Response:
+        headers = {
+            "Authorization": token.bearer(),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": _USER_AGENT,
+        }
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        url = f"{self.base_url}{request.path}"
+        async with self._open_session().request(
+            request.method,
+            URL(f"{url}?{request.query}" if request.query else url, encoded=True),
+            data=request.body,
+            headers=headers,
+            timeout=self._timeout,
+            allow_redirects=False,
+            raise_for_status=False,
+        ) as answer:
+            body = await self._read(answer, request.path)
+            return Response(
+                answer.status,
+                {name.lower(): token.cut(value) for name, value in answer.headers.items()},
+                token.cut_bytes(body),
+            )
+
+    async def _read(self, answer: aiohttp.ClientResponse, path: str) -> bytes:
+        """Read the body as it is decompressed, no further than the limit."""
+        chunks = []
+        size = 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > self._max_bytes:
+                answer.close()
+                raise ResponseTooLarge(
+                    f"the answer to {path} has more than {self._max_bytes} bytes"
+                )
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # the client bounds what is in flight; a second bound here would hide behind it
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+class _Secret:
+    """A token that prints as stars."""
+
+    __slots__ = ("__value", "__value_bytes")
+
+    def __init__(self, value: str) -> None:
+        value = value.strip()
+        if not value or not value.isascii() or not value.isprintable() or " " in value:
+            raise UsageError(
+                "the access token is empty or has blanks, control or non-ASCII characters in it:"
+                " a private app's token looks like pat-na1-…"
+            )
+        self.__value = value
+        self.__value_bytes = value.encode()
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def bearer(self) -> str:
+        """The Authorization header."""
+        return f"Bearer {self.__value}"
+
+    def cut(self, text: str) -> str:
+        """Replace the token in a text."""
+        return text.replace(self.__value, "***")
+
+    def cut_bytes(self, body: bytes) -> bytes:
+        """Replace the token in a body."""
+        return body.replace(self.__value_bytes, b"***") if self.__value_bytes in body else body
+
+
+class _Token:
+    """Where the token comes from: the argument, the environment, or a function."""
+
+    def __init__(self, source: TokenSource | None) -> None:
+        given = os.environ.get(TOKEN_VARIABLE) if source is None else source
+        if given is None:
+            raise UsageError(f"no access token: pass one, or set {TOKEN_VARIABLE}")
+        self._secret = _Secret(given) if isinstance(given, str) else None
+        self._source = None if isinstance(given, str) else given
+
+    async def get(self) -> _Secret:
+        """Return the current token."""
+        if self._secret is not None:
+            return self._secret
+        assert self._source is not None
+        try:
+            return _Secret(await self._source())
+        except UsageError as error:
+            raise AuthError(f"the token source failed: {error}") from None
+
+
+def _check_base_url(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username is not None
+        or parts.query
+        or parts.fragment
+    ):
+        raise UsageError(
+            "base_url must be http(s)://host[:port][/prefix], without credentials, query or"
+            f" fragment, such as {DEFAULT_BASE_URL}"
+        )
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        _log.warning("the token travels unencrypted to %s: use https", parts.hostname)
+    return base_url.rstrip("/")
+
+
+def _said(error: Exception) -> str:
+    """An aiohttp error in words: never its repr, which can hold the request's headers."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
