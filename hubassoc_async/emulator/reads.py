@@ -1,0 +1,134 @@
+"""Batch read and the list of one record's associations.
+
+Knows: inputs, pages, which input gets which error. Does not know: tokens, limits, faults.
+"""
+
+from random import Random
+from typing import Any, Final
+
+from hubassoc_async.emulator import bodies, cursors
+from hubassoc_async.emulator.calls import query_of
+from hubassoc_async.emulator.pages import BadCursor, Pages
+from hubassoc_async.emulator.refusals import Refused
+from hubassoc_async.emulator.settings import Unknowns
+from hubassoc_async.protocol.message import Response
+from hubassoc_async.protocol.versions import ApiVersion
+
+LIST_LIMIT: Final = 500
+"""Most associations that a GET gives at once, whatever ``limit`` it asks for up to it."""
+LINK = "https://api.hubapi.com"
+
+
+class Reader:
+    """Answers the reads of one direction in one version."""
+
+    def __init__(self, pages: Pages, version: ApiVersion, unknowns: Unknowns) -> None:
+        self.pages = pages
+        self.version = version
+        self.unknowns = unknowns
+        direction = pages.relation.direction
+        self._types = direction.from_type, direction.to_type
+        v3 = version.shape == "v3"
+        self._page_size = unknowns.page_size_v3 if v3 else unknowns.page_size
+        self._last = {"absent": "", "null": ',"paging":null', "prev": ',"paging":{"prev":null}'}[
+            unknowns.last_page
+        ]
+
+    def batch(self, inputs: list[dict[str, Any]], *, circle: bool) -> tuple[list[str], list[str]]:
+        """The results and errors of a batch read.
+
+        ``circle``: every cursor given is the one that was sent.
+        """
+        results: list[str] = []
+        errors: list[str] = []
+        pages, size = self.pages, self._page_size
+        pageful = self.version.batch_read_pages
+        from_type, to_type = self._types
+        seen: set[str] | None = set() if self.unknowns.duplicate_ids == "once" else None
+        for item in inputs:
+            object_id = item["id"]
+            if seen is not None:
+                if object_id in seen and not item.get("after"):
+                    continue
+                seen.add(object_id)
+            from_id = record_id(object_id)
+            if from_id is None:
+                errors.append(bodies.invalid_identifier(object_id))
+                continue
+            row = pages.row(from_id)
+            if row is None:
+                errors.append(bodies.no_associations(from_type, object_id, to_type))
+                continue
+            after = self._place(item.get("after")) if pageful else None
+            text, place = self._page(from_id, row, size, after)
+            if circle and after is not None:
+                place = after
+            paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
+            results.append(f'{{"from":{{"id":"{from_id}"}},"to":[{text}]{paging}}}')
+        self._reorder(results)
+        return results, errors
+
+    def one(self, object_id: str, query: str) -> str:
+        """The body of a GET that lists one record's associations."""
+        from_id = record_id(object_id)
+        if from_id is None:
+            raise Refused(400, f"{object_id} is not a valid object ID", "VALIDATION_ERROR")
+        parameters = query_of(query)
+        limit = list_limit(parameters.get("limit"), LIST_LIMIT, LIST_LIMIT)
+        row = self.pages.row(from_id)
+        if row is None:
+            return '{"results":[]}'
+        cursor = parameters.get("after")
+        after = self._place(cursor, percent=False) if cursor else None
+        text, place = self._page(from_id, row, limit, after)
+        paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
+        return f'{{"results":[{text}]{paging}}}'
+
+    def _page(
+        self, from_id: int, row: Any, size: int, after: cursors.Place | None
+    ) -> tuple[str, cursors.Place | None]:
+        try:
+            return self.pages.page(from_id, row, size, after)
+        except BadCursor:
+            raise Refused(400, f"Invalid after cursor for {from_id}", "VALIDATION_ERROR") from None
+
+    def _place(self, cursor: str | None, *, percent: bool = True) -> cursors.Place | None:
+        if not cursor:
+            return None
+        place = cursors.read(cursor, percent=percent)
+        if place is None:
+            raise Refused(400, f"Invalid after cursor: {cursor}", "VALIDATION_ERROR")
+        return place
+
+    def _next(self, object_id: str, place: cursors.Place) -> str:
+        from_type, to_type = self._types
+        cursor = cursors.write(place, self.unknowns.cursor_encoding)
+        link = f"{LINK}{self.version.list_path(from_type, object_id, to_type)}?after={cursor}"
+        return f'{{"next":{{"after":"{cursor}","link":"{link}"}}}}'
+
+    def _reorder(self, results: list[str]) -> None:
+        if self.unknowns.result_order == "reversed":
+            results.reverse()
+        elif self.unknowns.result_order == "shuffled":
+            Random(len(results)).shuffle(results)  # noqa: S311  an order, not a secret
+
+
+def record_id(spelling: str) -> int | None:
+    """The number of a record, or None for what is no identifier."""
+    return int(spelling) if spelling.isdigit() and spelling.isascii() else None
+
+
+def list_limit(spelling: str | None, default: int, most: int) -> int:
+    """The ``limit`` of a query. Raises ``Refused`` for one that is not within 1 and the most."""
+    if spelling is None:
+        return default
+    limit = record_id(spelling)
+    if limit is None or not 1 <= limit <= most:
+        raise Refused(400, f"limit must be between 1 and {most}: {spelling}", "VALIDATION_ERROR")
+    return limit
+
+
+def response(results: list[str], errors: list[str], started: str, completed: str) -> Response:
+    """200, or 207 as soon as one input has an error; either way ``status`` is COMPLETE."""
+    text = bodies.batch(results, errors, started, completed)
+    return bodies.json_response(207 if errors else 200, text)

@@ -1,0 +1,169 @@
+"""Who is associated with whom, held compactly: ten bytes an association and direction.
+
+Rows that were loaded in bulk stay in arrays and are never changed; a row that is written moves to
+a dictionary of its own. The other direction of a bulk load is computed when it is first asked for.
+
+Knows: ids, kinds (interned sets of association types), both directions. Does not know: HTTP,
+versions, paging.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from hubassoc_async.emulator.catalog import Direction
+
+Row: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Ids and, beside each, its kind: grouped by kind in the order of types, then by id."""
+Kind: TypeAlias = tuple[int, ...]
+"""Association types (keys of the catalog) that a pair has, in wire order."""
+
+
+def wire_order(key: int) -> tuple[bool, int]:
+    """HubSpot's types first, by id; then the portal's own."""
+    return key < 0, abs(key)
+
+
+class Bulk:
+    """Immutable rows in arrays: row ``i`` is ``to[offsets[i]:offsets[i + 1]]``."""
+
+    __slots__ = ("index", "kinds", "offsets", "to")
+
+    def __init__(
+        self,
+        index: range | dict[int, int],
+        offsets: "array[int]",
+        to: "array[int]",
+        kinds: "array[int]",
+    ) -> None:
+        self.index = index
+        self.offsets = offsets
+        self.to = to
+        self.kinds = kinds
+
+    def row(self, from_id: int) -> Row | None:
+        """The row of an id, or None."""
+        index = self.index
+        if from_id not in index:
+            return None
+        at = index.index(from_id) if isinstance(index, range) else index[from_id]
+        start, end = self.offsets[at], self.offsets[at + 1]
+        return (self.to[start:end], self.kinds[start:end]) if end > start else None
+
+    def rows(self) -> Iterator[tuple[int, int, int]]:
+        """Each id with its start and end, in the order of the index."""
+        for from_id, (start, end) in zip(self.index, pairwise(self.offsets), strict=True):
+            if end > start:
+                yield from_id, start, end
+
+
+class Relation:
+    """Every association in one direction."""
+
+    def __init__(self, direction: Direction) -> None:
+        self.direction = direction
+        self.kinds: list[Kind] = []
+        self.bulk: Bulk | None = None
+        self.reverse_of: Relation | None = None
+        """Whose bulk rows this one has, turned round, once somebody asks."""
+        self.written: dict[int, dict[int, int]] = {}
+        self.version = 0
+        """Counts writes."""
+        self._numbers: dict[Kind, int] = {}
+        self._sorted: dict[int, Row] = {}
+
+    def kind(self, keys: Iterator[int] | set[int] | Kind) -> int:
+        """The number of a set of association types."""
+        kind = tuple(sorted(keys, key=wire_order))
+        number = self._numbers.get(kind)
+        if number is None:
+            number = self._numbers[kind] = len(self.kinds)
+            self.kinds.append(kind)
+        return number
+
+    def row(self, from_id: int) -> Row | None:
+        """Everything an id is associated with, or None for nothing."""
+        if from_id in self.written:
+            return self._written_row(from_id)
+        if self.bulk is None and self.reverse_of is not None:
+            self._turn_round()
+        return None if self.bulk is None else self.bulk.row(from_id)
+
+    def pairs(self, from_id: int) -> dict[int, int]:
+        """The same as a mapping of id to kind, to look at only."""
+        written = self.written.get(from_id)
+        if written is not None:
+            return written
+        row = self.row(from_id)
+        return {} if row is None else dict(zip(*row, strict=True))
+
+    def set(self, from_id: int, to_id: int, keys: set[int]) -> None:
+        """Make a pair have exactly these types; none removes it."""
+        row = self.written.get(from_id)
+        if row is None:
+            row = self.written[from_id] = self.pairs(from_id)
+        self._sorted.pop(from_id, None)
+        self.version += 1
+        if keys:
+            row[to_id] = self.kind(keys)
+        else:
+            row.pop(to_id, None)
+
+    def froms(self) -> Iterator[int]:
+        """Every id that has associations."""
+        yield from (from_id for from_id, row in self.written.items() if row)
+        if self.bulk is None and self.reverse_of is not None:
+            self._turn_round()
+        if self.bulk is not None:
+            yield from (i for i, _, _ in self.bulk.rows() if i not in self.written)
+
+    def _written_row(self, from_id: int) -> Row | None:
+        row = self._sorted.get(from_id)
+        if row is None:
+            pairs = self.written[from_id]
+            if not pairs:
+                return None
+            order = sorted(pairs, key=lambda to: (self._rank(pairs[to]), to))
+            row = self._sorted[from_id] = order, [pairs[to] for to in order]
+        return row
+
+    def _rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
+        return tuple(wire_order(key) for key in self.kinds[kind])
+
+    def _turn_round(self) -> None:
+        source = self.reverse_of
+        self.reverse_of = None
+        if source is None or source.bulk is None:
+            return
+        there = source.direction.types
+        turned = array("H")
+        for kind in source.kinds:
+            back = {there[key].inverse for key in kind} - {None}
+            turned.append(self.kind({key for key in back if key is not None}))
+        self.bulk = turn_round(source.bulk, turned, [self._rank(k) for k in range(len(self.kinds))])
+
+
+def turn_round(bulk: Bulk, turned: "array[int]", ranks: Sequence[object]) -> Bulk:
+    """The bulk rows of the other direction, ``turned`` naming the kind that each kind becomes."""
+    buckets: dict[tuple[int, int], array[int]] = {}
+    to, kinds = bulk.to, bulk.kinds
+    for from_id, start, end in bulk.rows():
+        for to_id, kind in zip(to[start:end], kinds[start:end], strict=True):
+            key = to_id, turned[kind]
+            bucket = buckets.get(key)
+            if bucket is None:
+                bucket = buckets[key] = array("q")
+            bucket.append(from_id)
+    index: dict[int, int] = {}
+    result = Bulk(index, array("Q", [0]), array("q"), array("H"))
+    for key in sorted(buckets, key=lambda key: (key[0], ranks[key[1]])):
+        to_id, kind = key
+        if to_id not in index:
+            index[to_id] = len(index)
+            result.offsets.append(result.offsets[-1])
+        found = buckets.pop(key)
+        result.to.extend(found)
+        result.kinds.extend(array("H", [kind]) * len(found))
+        result.offsets[-1] = len(result.to)
+    return result
