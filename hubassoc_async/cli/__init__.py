@@ -1,0 +1,16 @@
+"""The ``hubassoc`` command: it parses, calls the library and prints.
+
+Its libraries are an extra; without them ``main`` says how to get them.
+"""
+
+import sys
+from importlib.util import find_spec
+
+
+def main() -> None:
+    """Run the ``hubassoc`` command."""
+    if find_spec("click") is None or find_spec("rich") is None:
+        sys.exit("hubassoc: the command line is an extra: pip install 'hubassoc_async[cli]'")
+    from hubassoc_async.cli.commands import hubassoc
+
+    hubassoc(prog_name="hubassoc")

@@ -1,0 +1,18 @@
+"""The group that all commands are in."""
+
+import click
+
+from hubassoc_async.cli.read import read
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hubassoc_async", prog_name="hubassoc")
+def hubassoc() -> None:
+    """Read HubSpot CRM associations in bulk.
+
+    The token comes from the environment (HUBSPOT_ACCESS_TOKEN) or from a file, never from an
+    argument. `hubassoc demo` shows what this does without an account.
+    """
+
+
+hubassoc.add_command(read)

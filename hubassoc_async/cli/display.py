@@ -1,0 +1,116 @@
+"""What a person sees of a read: a live bar on a terminal, a line now and then elsewhere.
+
+Knows: terminals and ``Progress``. Does not know: how a read is done.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hubassoc_async.jobs import Progress
+
+_REFRESH = 0.2  # seconds between two pictures on a terminal
+_LINE_EVERY = 10.0  # seconds between two lines where there is none
+_MEMORY = 10.0  # seconds that the rate looks back
+
+
+class Display:
+    """Shows the progress of one read on stderr until it is cancelled."""
+
+    def __init__(self, console: Console, title: str, progress: Callable[[], Progress]) -> None:
+        self._console = console
+        self._title = title
+        self._progress = progress
+        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    async def run(self) -> None:
+        """Show progress until cancelled."""
+        if not self._console.is_terminal:
+            while True:
+                await asyncio.sleep(_LINE_EVERY)
+                self._console.print(self._line(self._sample()), soft_wrap=True)
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(self._picture(self._sample()), refresh=True)
+                await asyncio.sleep(_REFRESH)
+
+    def _sample(self) -> Progress:
+        now = self._progress()
+        self._samples.append((now.seconds, now.ids))
+        while len(self._samples) > 2 and self._samples[1][0] < now.seconds - _MEMORY:
+            self._samples.popleft()
+        return now
+
+    def _rate(self) -> float:
+        """Ids a second, over the last ten seconds."""
+        (start, before), (end, after) = self._samples[0], self._samples[-1]
+        return (after - before) / (end - start) if end > start else 0.0
+
+    def _picture(self, now: Progress) -> Group:
+        grid = Table.grid(padding=(0, 1), expand=True)
+        grid.add_column(no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True, justify="right")
+        grid.add_column(no_wrap=True, justify="right", min_width=4)
+        total = max(now.total, now.ids) if now.total is not None else None
+        bar = ProgressBar(total=total, completed=now.ids, pulse=total is None)
+        share = f"{now.ids / total:.0%}" if total else ""
+        grid.add_row(Text(self._title, style="bold"), bar, _done(now), share)
+        status = Text(no_wrap=True, overflow="ellipsis", style="dim")
+        return Group(grid, status.append(self._status(now)))
+
+    def _line(self, now: Progress) -> str:
+        return f"{self._title}: {_done(now)} · {self._status(now)}"
+
+    def _status(self, now: Progress) -> str:
+        rate = self._rate()
+        parts = [
+            f"{rate:,.0f} ids/s",
+            f"{now.requests:,} requests",
+            f"quota {now.quota_share:.0%}",
+            f"{now.retries:,} retries",
+        ]
+        if now.rate_limited:
+            parts.append(f"{now.rate_limited:,} answers of 429")
+        if now.failed:
+            parts.append(f"{now.failed:,} failed")
+        if now.total is not None and rate:
+            parts.append(f"{duration(max(now.total - now.ids, 0) / rate)} left")
+        return " · ".join(parts)
+
+
+class ConsoleLog(logging.Handler):
+    """Log lines on the console, above the bar rather than through it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        self._console.print(Text(text, style="yellow"), soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def _done(now: Progress) -> str:
+    if now.total is None:
+        return f"{now.ids:,} ids"
+    return f"{now.ids:,} of {'' if now.exact else '≈'}{max(now.total, now.ids):,} ids"
