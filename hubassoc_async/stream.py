@@ -236,9 +236,10 @@ class ReadStream:
         self._changed.set()
 
     def _deliver(self, outcomes: list[Outcome]) -> None:
+        counts = self.counts
+        counts.taken = self._exchange.taken
         if not outcomes:
             return
-        counts = self.counts
         for outcome in outcomes:
             if not isinstance(outcome, ObjectAssociations):
                 counts.failed += 1
