@@ -20,6 +20,9 @@ import msgspec
 
 from benchmarks.pages import CURSORS, SHAPES, Shape, batches
 from benchmarks.typed import Page
+from hubassoc_async.client import AssociationsClient
+from hubassoc_async.model import ObjectAssociations
+from hubassoc_async.pacing import Quota
 
 CONCURRENCY = 8
 HEADERS = {"Authorization": "Bearer benchmark", "Content-Type": "application/json"}
@@ -172,9 +175,60 @@ def sdk(url: str, shape: Shape, ids: list[str]) -> int:
     return sum(map(len, found.values()))
 
 
+def client_at(url: str) -> AssociationsClient:
+    """Make our client with its defaults but for the quota, which is never reached."""
+    return AssociationsClient(
+        "benchmark", base_url=url, concurrency=CONCURRENCY, quota=Quota(1_000_000, 10)
+    )
+
+
+async def ours_read(url: str, shape: Shape, ids: list[str]) -> int:
+    """Ours, ``read``: everything in memory, by id."""
+    async with client_at(url) as client:
+        result = await client.read("contacts", shape.to_object_type, ids)
+    assert len(result) == len(ids)
+    assert not result.failures
+    return sum(map(len, result.values()))
+
+
+async def ours_stream(url: str, shape: Shape, ids: list[str]) -> int:
+    """Ours, ``stream_read``: outcomes one by one, nothing kept."""
+    seen = associations = 0
+    async with (
+        client_at(url) as client,
+        client.stream_read("contacts", shape.to_object_type, ids) as outcomes,
+    ):
+        async for outcome in outcomes:
+            assert isinstance(outcome, ObjectAssociations)
+            seen += 1
+            associations += len(outcome.to)
+    assert seen == len(ids)
+    return associations
+
+
+async def ours_batches(url: str, shape: Shape, ids: list[str]) -> int:
+    """Ours, ``stream_read`` in lists, as a bulk job takes them: nothing kept."""
+    seen = associations = 0
+    async with (
+        client_at(url) as client,
+        client.stream_read("contacts", shape.to_object_type, ids) as outcomes,
+    ):
+        async for batch in outcomes.batches():
+            seen += len(batch)
+            for outcome in batch:
+                assert isinstance(outcome, ObjectAssociations)
+                associations += len(outcome.to)
+    assert seen == len(ids)
+    return associations
+
+
+FLOOR = "bare msgspec loop"
 Peer = Callable[[str, Shape, list[str]], Awaitable[int] | int]
 PEERS: dict[str, Peer] = {
-    "bare msgspec loop": bare,
+    FLOOR: bare,
+    "ours: read": ours_read,
+    "ours: stream_read": ours_stream,
+    "ours: batches()": ours_batches,
     "raw reads": raw,
     "aiohttp + json": aiohttp_json,
     "hubspot-api-client": sdk,
