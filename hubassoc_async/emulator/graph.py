@@ -44,6 +44,11 @@ class Objects:
         self._ranges.append(ids)
         self._ranges.sort(key=lambda r: r.start)
 
+    def count_after(self, object_id: int) -> int:
+        """How many ids are greater than this one."""
+        singles = sum(1 for i in self._single if i > object_id)
+        return singles + sum(len(_above(ids, object_id)) for ids in self._ranges)
+
     def after(self, object_id: int) -> Iterator[int]:
         """Every id greater than this one, ascending."""
         if self._sorted is None:
@@ -73,6 +78,8 @@ class Graph:
         self.catalog = Catalog()
         self.objects: dict[str, Objects] = {}
         self.relations: dict[tuple[str, str], Relation] = {}
+        self.turn = 0
+        """Counts requests: what a row was before the latest one that wrote it is kept."""
 
     def objects_of(self, object_type: str) -> Objects:
         """The records of an object type."""
@@ -168,13 +175,15 @@ class Graph:
 
     def _set_both(self, relation: Relation, from_id: int, to_id: int, keys: set[int]) -> None:
         direction = relation.direction
-        relation.set(from_id, to_id, keys)
+        relation.set(from_id, to_id, keys, self.turn)
         if (direction.from_type, direction.to_type) in ONE_WAY:
             return
         inverse = _inverse(direction, keys)
         if keys and not inverse:
             return
-        self.relation(direction.to_type, direction.from_type).set(to_id, from_id, inverse)
+        self.relation(direction.to_type, direction.from_type).set(
+            to_id, from_id, inverse, self.turn
+        )
 
 
 def _inverse(direction: Direction, keys: set[int]) -> set[int]:

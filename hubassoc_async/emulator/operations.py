@@ -3,37 +3,11 @@
 Knows: which part answers what. Does not know: how.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
-
-from msgspec import Struct
-
-from hubassoc_async.emulator import bodies, reads
-from hubassoc_async.emulator.calls import Asked
+from hubassoc_async.emulator import bodies, definitions, objects, reads, writes
+from hubassoc_async.emulator.call import Call, Handler
 from hubassoc_async.emulator.pages import Pages
-from hubassoc_async.emulator.refusals import Refused, batch_inputs, text_field
+from hubassoc_async.emulator.refusals import batch_inputs, text_field
 from hubassoc_async.protocol.message import Response
-from hubassoc_async.protocol.versions import ApiVersion
-
-if TYPE_CHECKING:
-    from hubassoc_async.emulator.portal import Portal
-
-
-class Call(Struct):
-    """A request that has passed token, limit and scope."""
-
-    portal: "Portal"
-    asked: Asked
-    version: ApiVersion
-    types: list[str]
-    """The object types of the path, from and to, by their one name."""
-    started: str
-    """Its moment, as ``startedAt`` has it."""
-    fault: str = ""
-    """A fault that the answer itself has to show."""
-
-
-Handler: TypeAlias = Callable[[Call], Response]
 
 
 def read(call: Call) -> Response:
@@ -47,14 +21,18 @@ def read(call: Call) -> Response:
         if item.get("after") is not None and type(item["after"]) is not str:
             item["after"] = text_field(item, "after")
     reader = _reader(call)
-    results, errors = reader.batch(inputs, circle=call.fault == "repeated_cursor")
+    results, errors = reader.batch(
+        inputs, circle=call.fault == "repeated_cursor", stale=call.fault == "stale"
+    )
     return reads.response(results, errors, call.started, call.started)
 
 
 def list_one(call: Call) -> Response:
     """The associations of one record."""
     call.asked.count = 1
-    text = _reader(call).one(call.asked.parts["from_id"], call.asked.query)
+    text = _reader(call).one(
+        call.asked.parts["from_id"], call.asked.query, stale=call.fault == "stale"
+    )
     return bodies.json_response(200, text)
 
 
@@ -70,12 +48,28 @@ def _reader(call: Call) -> reads.Reader:
     return found
 
 
-def missing(call: Call) -> Response:
-    """An operation of a path that this portal knows and does not answer."""
-    raise Refused(404, f"No resource at {call.asked.path}")
-
-
 OPERATIONS: dict[str, tuple[Handler, str]] = {
     "read": (read, "read"),
     "list": (list_one, "read"),
+    "create": (writes.create, "write"),
+    "default": (writes.default, "write"),
+    "archive": (writes.archive, "write"),
+    "archive_labels": (writes.archive_labels, "write"),
+    "put": (writes.put, "write"),
+    "put_default": (writes.put_default, "write"),
+    "delete": (writes.delete, "write"),
+    "labels": (definitions.labels, "read"),
+    "define_label": (definitions.define_label, "write"),
+    "rename_label": (definitions.rename_label, "write"),
+    "drop_label": (definitions.drop_label, "write"),
+    "types": (definitions.types, "read"),
+    "all_caps": (definitions.all_caps, "read"),
+    "caps": (definitions.caps, "read"),
+    "create_caps": (definitions.create_caps, "write"),
+    "update_caps": (definitions.update_caps, "write"),
+    "purge_caps": (definitions.purge_caps, "write"),
+    "usage": (definitions.usage, "read"),
+    "objects": (objects.objects, "read"),
+    "search": (objects.search, "read"),
 }
+"""What answers an operation, and whether it needs to read or to write the objects of its path."""

@@ -49,13 +49,19 @@ class Pages:
         self._widest = 1
         self._kept: dict[int, tuple[int, list[Link]]] = {}
 
-    def row(self, from_id: int) -> Row | None:
-        """What this version shows of a record."""
-        row = self.relation.row(from_id)
+    def row(self, from_id: int, *, stale: bool = False) -> Row | None:
+        """What this version shows of a record; ``stale``, of what it was before its last write."""
+        row = self.relation.past_row(from_id) if stale else self.relation.row(from_id)
         return self._primary(row) if self.primary_only and row is not None else row
 
     def page(
-        self, from_id: int, row: Row, limit: int, after: Place | None = None
+        self,
+        from_id: int,
+        row: Row,
+        limit: int,
+        after: Place | None = None,
+        *,
+        stale: bool = False,
     ) -> tuple[str, Place | None]:
         """The page after a place, and the place where it ends, None if it is the last.
 
@@ -69,7 +75,8 @@ class Pages:
             return self._page_of_one_type(ids, kind, limit, after)
         if after is None and self.shape == "v4" and len(ids) * self._widest <= limit:
             return self._whole(row), None
-        return self._page_of_links(from_id, row, limit, after)
+        links = self._sort(row) if stale else self._links(from_id, row)
+        return self._page_of_links(links, limit, after)
 
     def _now(self) -> int:
         return self.relation.direction.revision
@@ -111,9 +118,8 @@ class Pages:
         return ",".join(runs)
 
     def _page_of_links(
-        self, from_id: int, row: Row, limit: int, after: Place | None
+        self, links: list[Link], limit: int, after: Place | None
     ) -> tuple[str, Place | None]:
-        links = self._links(from_id, row)
         start = 0 if after is None else self._find(links, after)
         page = links[start : start + limit]
         last = None if start + limit >= len(links) else page[-1]
@@ -141,12 +147,16 @@ class Pages:
         kept = self._kept.get(from_id)
         if kept is not None and kept[0] == version:
             return kept[1]
-        kinds = [tuple(wire_order(key) for key in kind) for kind in self.relation.kinds]
-        links = [(order, to) for to, kind in zip(*row, strict=True) for order in kinds[kind]]
-        links.sort(key=None if self.by_type else lambda link: (link[1], link[0]))
+        links = self._sort(row)
         if len(self._kept) >= KEPT_ROWS:
             self._kept.pop(next(iter(self._kept)))
         self._kept[from_id] = version, links
+        return links
+
+    def _sort(self, row: Row) -> list[Link]:
+        kinds = [tuple(wire_order(key) for key in kind) for kind in self.relation.kinds]
+        links = [(order, to) for to, kind in zip(*row, strict=True) for order in kinds[kind]]
+        links.sort(key=None if self.by_type else lambda link: (link[1], link[0]))
         return links
 
     def _kind(self, keys: list[int]) -> int:

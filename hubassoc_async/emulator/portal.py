@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from hubassoc_async.emulator import auth, bodies, faults
+from hubassoc_async.emulator.call import Call
 from hubassoc_async.emulator.calls import BUCKETS, Asked, Log, Route, asked
+from hubassoc_async.emulator.definitions import Caps
 from hubassoc_async.emulator.delivery import Reply
 from hubassoc_async.emulator.graph import Graph
 from hubassoc_async.emulator.limits import Governor, too_many_requests
-from hubassoc_async.emulator.operations import OPERATIONS, Call, missing
+from hubassoc_async.emulator.operations import OPERATIONS
 from hubassoc_async.emulator.refusals import Refused
 from hubassoc_async.emulator.settings import TIERS, Limits, Unknowns
 from hubassoc_async.protocol.message import Request, Response
@@ -57,6 +59,9 @@ class Portal:
         chosen = TIERS[limits] if isinstance(limits, str) else limits
         self.governor = Governor(chosen, self.unknowns, epoch, time_zone)
         self.seed = seed
+        self.caps = Caps(self.unknowns.record_cap)
+        self.reports: list[int] = []
+        """Users for whom a usage report was asked."""
         self.readers: dict[tuple[str, str, str], Reader] = {}
         self._random = Random(seed)  # noqa: S311  correlation ids, not secrets
 
@@ -205,8 +210,9 @@ class Portal:
         fault: faults.Fault | None,
     ) -> Response:
         assert route.version is not None, "only the OAuth routes have no version"
-        handler, action = OPERATIONS.get(route.operation, (missing, "read"))
+        handler, action = OPERATIONS[route.operation]
         started = bodies.timestamp(self.epoch + timedelta(seconds=seen.time))
+        self.graph.turn += 1
         try:
             types = [
                 self._asked_type(seen.parts[name])

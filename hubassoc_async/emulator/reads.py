@@ -34,10 +34,12 @@ class Reader:
             unknowns.last_page
         ]
 
-    def batch(self, inputs: list[dict[str, Any]], *, circle: bool) -> tuple[list[str], list[str]]:
+    def batch(
+        self, inputs: list[dict[str, Any]], *, circle: bool, stale: bool
+    ) -> tuple[list[str], list[str]]:
         """The results and errors of a batch read.
 
-        ``circle``: every cursor given is the one that was sent.
+        ``circle``: every cursor given is the one that was sent. ``stale``: rows are what they were.
         """
         results: list[str] = []
         errors: list[str] = []
@@ -55,12 +57,12 @@ class Reader:
             if from_id is None:
                 errors.append(bodies.invalid_identifier(object_id))
                 continue
-            row = pages.row(from_id)
+            row = pages.row(from_id, stale=stale)
             if row is None:
                 errors.append(bodies.no_associations(from_type, object_id, to_type))
                 continue
             after = self._place(item.get("after")) if pageful else None
-            text, place = self._page(from_id, row, size, after)
+            text, place = self._page(from_id, row, size, after, stale=stale)
             if circle and after is not None:
                 place = after
             paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
@@ -68,27 +70,27 @@ class Reader:
         self._reorder(results)
         return results, errors
 
-    def one(self, object_id: str, query: str) -> str:
+    def one(self, object_id: str, query: str, *, stale: bool) -> str:
         """The body of a GET that lists one record's associations."""
         from_id = record_id(object_id)
         if from_id is None:
             raise Refused(400, f"{object_id} is not a valid object ID", "VALIDATION_ERROR")
         parameters = query_of(query)
         limit = list_limit(parameters.get("limit"), LIST_LIMIT, LIST_LIMIT)
-        row = self.pages.row(from_id)
+        row = self.pages.row(from_id, stale=stale)
         if row is None:
             return '{"results":[]}'
         cursor = parameters.get("after")
         after = self._place(cursor, percent=False) if cursor else None
-        text, place = self._page(from_id, row, limit, after)
+        text, place = self._page(from_id, row, limit, after, stale=stale)
         paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
         return f'{{"results":[{text}]{paging}}}'
 
     def _page(
-        self, from_id: int, row: Any, size: int, after: cursors.Place | None
+        self, from_id: int, row: Any, size: int, after: cursors.Place | None, *, stale: bool
     ) -> tuple[str, cursors.Place | None]:
         try:
-            return self.pages.page(from_id, row, size, after)
+            return self.pages.page(from_id, row, size, after, stale=stale)
         except BadCursor:
             raise Refused(400, f"Invalid after cursor for {from_id}", "VALIDATION_ERROR") from None
 

@@ -64,6 +64,11 @@ class Unknowns(Struct, frozen=True, kw_only=True):
     """What one impossible association type does to a batch create."""
     cap_error: Literal["item", "request"] = "item"
     """Where an association limit that is exceeded is reported."""
+    record_cap: int | None = None
+    """Most records of one type that one record may be associated with. None: as many as you like;
+    HubSpot's own cap differs by plan and object type."""
+    default_results: Literal["both", "one"] = "both"
+    """Which directions the answer of an associate by default lists; both are written anyway."""
     v3_companies: Literal["primary", "all"] = "primary"
     """Which companies v3 lists."""
     dated_archive: Literal["batch", "empty"] = "batch"

@@ -72,6 +72,7 @@ class Relation:
         """Counts writes."""
         self._numbers: dict[Kind, int] = {}
         self._sorted: dict[int, Row] = {}
+        self._past: dict[int, tuple[int, dict[int, int]]] = {}
 
     def kind(self, keys: Iterator[int] | set[int] | Kind) -> int:
         """The number of a set of association types."""
@@ -90,6 +91,11 @@ class Relation:
             self._turn_round()
         return None if self.bulk is None else self.bulk.row(from_id)
 
+    def past_row(self, from_id: int) -> Row | None:
+        """What ``row`` gave before the latest request that wrote it."""
+        past = self._past.get(from_id)
+        return self.row(from_id) if past is None else self._in_order(past[1])
+
     def pairs(self, from_id: int) -> dict[int, int]:
         """The same as a mapping of id to kind, to look at only."""
         written = self.written.get(from_id)
@@ -98,11 +104,17 @@ class Relation:
         row = self.row(from_id)
         return {} if row is None else dict(zip(*row, strict=True))
 
-    def set(self, from_id: int, to_id: int, keys: set[int]) -> None:
-        """Make a pair have exactly these types; none removes it."""
+    def set(self, from_id: int, to_id: int, keys: set[int], turn: int) -> None:
+        """Make a pair have exactly these types; none removes it.
+
+        ``turn`` is the request that does it: what the row was before the latest is kept.
+        """
         row = self.written.get(from_id)
         if row is None:
             row = self.written[from_id] = self.pairs(from_id)
+        past = self._past.get(from_id)
+        if past is None or past[0] != turn:
+            self._past[from_id] = turn, dict(row)
         self._sorted.pop(from_id, None)
         self.version += 1
         if keys:
@@ -121,12 +133,14 @@ class Relation:
     def _written_row(self, from_id: int) -> Row | None:
         row = self._sorted.get(from_id)
         if row is None:
-            pairs = self.written[from_id]
-            if not pairs:
-                return None
-            order = sorted(pairs, key=lambda to: (self._rank(pairs[to]), to))
-            row = self._sorted[from_id] = order, [pairs[to] for to in order]
+            row = self._in_order(self.written[from_id])
+            if row is not None:
+                self._sorted[from_id] = row
         return row
+
+    def _in_order(self, pairs: dict[int, int]) -> Row | None:
+        order = sorted(pairs, key=lambda to: (self._rank(pairs[to]), to))
+        return (order, [pairs[to] for to in order]) if order else None
 
     def _rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
         return tuple(wire_order(key) for key in self.kinds[kind])
