@@ -4,8 +4,12 @@ Knows: ids and their cursors. Does not know: the wire, time, who sends, what an 
 """
 
 from collections import deque
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Split(Struct, gc=False):
@@ -18,17 +22,68 @@ class Split(Struct, gc=False):
     clean: bool = True
 
 
-class Batch(Struct, gc=False):
-    """The inputs of one request: id to ``after``, None for a record's first page."""
+class AnyBatch(Struct, Generic[K, V], gc=False):
+    """The inputs of one request, each under the key that it has an outcome by."""
 
-    inputs: dict[str, str | None]
+    inputs: dict[K, V]
     split: Split | None = None
     """What it was cut from, when it is a part that must travel alone."""
+
+
+B = TypeVar("B", bound=AnyBatch[Any, Any])
+
+
+class Batch(AnyBatch[str, str | None], gc=False):
+    """The inputs of one batch read: id to ``after``, None for a record's first page."""
+
     listed: bool = False
     """Whether it is one record continued by GET, because batch read does not page."""
 
 
-class Packer:
+class Halving(Generic[B]):
+    """Batches that were cut because of a problem, and what their parts teach about the size."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._parts: deque[B] = deque()
+
+    def cut(self, batch: B, *, about_size: bool, probe: bool) -> None:
+        """Queue a batch again in halves, before anything else.
+
+        With ``probe``, one input travels alone as well: while nothing at all has been answered,
+        that tells in a few requests a bad request from a bad input.
+        """
+        self._end_part(batch, clean=False)
+        items = list(batch.inputs.items())
+        lone = 1 if probe and len(items) > 2 else 0
+        middle = lone + (len(items) - lone + 1) // 2
+        cuts = [items[:lone], items[lone:middle], items[middle:]]
+        parts = [dict(part) for part in cuts if part]
+        split = Split(len(parts), max(map(len, parts)), about_size)
+        self._parts.extendleft(type(batch)(part, split) for part in reversed(parts))
+
+    def answered(self, batch: B) -> bool:
+        """Note that a batch was answered; True when that taught a smaller batch size."""
+        return self._end_part(batch, clean=True)
+
+    def failed(self, batch: B) -> None:
+        """Note that a batch of one input failed for good."""
+        self._end_part(batch, clean=False)
+
+    def _end_part(self, batch: B, *, clean: bool) -> bool:
+        split, batch.split = batch.split, None
+        if split is None:
+            return False
+        split.pending -= 1
+        split.clean = split.clean and clean
+        too_large = split.pending == 0 and split.clean and split.about_size
+        if not too_large or split.largest >= self.size:
+            return False
+        self.size = split.largest
+        return True
+
+
+class Packer(Halving[Batch]):
     """Packs fresh ids and cursors of many records into shared batches.
 
     A batch that is not full goes at once only when waiting cannot fill it: fresh ids never wait
@@ -37,11 +92,10 @@ class Packer:
     """
 
     def __init__(self, size: int, *, batch_pages: bool = True) -> None:
-        self.size = size
+        super().__init__(size)
         self._batch_pages = batch_pages
         self._fresh: deque[str] = deque()
         self._cursors: deque[tuple[str, str]] = deque()
-        self._parts: deque[Batch] = deque()
 
     @property
     def fresh(self) -> int:
@@ -85,38 +139,3 @@ class Packer:
         for _ in range(min(len(fresh), self.size - len(inputs))):
             inputs[fresh.popleft()] = None
         return Batch(inputs)
-
-    def cut(self, batch: Batch, *, about_size: bool, probe: bool) -> None:
-        """Queue a batch again in halves, before anything else.
-
-        With ``probe``, one input travels alone as well: while nothing at all has been answered,
-        that tells in a few requests a bad request from a bad input.
-        """
-        self._end_part(batch, clean=False)
-        items = list(batch.inputs.items())
-        lone = 1 if probe and len(items) > 2 else 0
-        middle = lone + (len(items) - lone + 1) // 2
-        cuts = [items[:lone], items[lone:middle], items[middle:]]
-        parts = [dict(part) for part in cuts if part]
-        split = Split(len(parts), max(map(len, parts)), about_size)
-        self._parts.extendleft(Batch(part, split) for part in reversed(parts))
-
-    def answered(self, batch: Batch) -> bool:
-        """Note that a batch was answered; True when that taught a smaller batch size."""
-        return self._end_part(batch, clean=True)
-
-    def failed(self, batch: Batch) -> None:
-        """Note that a batch of one input failed for good."""
-        self._end_part(batch, clean=False)
-
-    def _end_part(self, batch: Batch, *, clean: bool) -> bool:
-        split, batch.split = batch.split, None
-        if split is None:
-            return False
-        split.pending -= 1
-        split.clean = split.clean and clean
-        too_large = split.pending == 0 and split.clean and split.about_size
-        if not too_large or split.largest >= self.size:
-            return False
-        self.size = split.largest
-        return True

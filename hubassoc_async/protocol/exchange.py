@@ -57,9 +57,9 @@ class _Progress(Struct, gc=False):
         """Merge a page in; whether it brought anything new."""
         new = False
         for association in associations:
-            types = self.to.get(association.to_object_id, ())
-            united = _united(types, association.association_types)
-            if united is not types:
+            types = self.to.get(association.to_object_id)
+            united = _united(types or (), association.association_types)
+            if types is None or united is not types:
                 self.to[association.to_object_id] = united
                 new = True
         return new

@@ -31,6 +31,18 @@ class ApiVersion(Struct, frozen=True, kw_only=True):
     https://developers.hubspot.com/changelog (read 2026-08)"""
     list_limit: int = 500
     """Most associations a GET of one record may ask for."""
+    create_inputs: int = 2000
+    """Most inputs of a batch create. Documented, all versions.
+    https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide (read 2026-08)"""
+    default_inputs: int = 2000
+    """Most inputs of a batch associate by default: as of create, inferred."""
+    archive_from_ids: int = 100
+    """Most distinct from-ids of a batch archive, also of labels. From two second-hand sources."""
+    archive_pairs: int = 2000
+    """Most pairs of a batch archive, also of labels. Unknown: taken to be as of create."""
+    labels: bool = True
+    """Whether it has labels: types by id, associate by default, archive of labels, definitions.
+    v3 knows types by name, one an input."""
 
     def batch_path(self, from_object_type: str, to_object_type: str, operation: str) -> str:
         """Path of a batch operation, such as ``read``, with both types percent-encoded."""
@@ -43,6 +55,31 @@ class ApiVersion(Struct, frozen=True, kw_only=True):
             f"{self.objects}/{quote(from_object_type, safe='')}/{quote(object_id, safe='')}"
             f"/associations/{quote(to_object_type, safe='')}"
         )
+
+    def pair_path(
+        self,
+        from_object_type: str,
+        from_id: str,
+        to_object_type: str,
+        to_id: str,
+        *,
+        default: bool = False,
+    ) -> str:
+        """Path of one pair, or of its association by the default type."""
+        way = "associations/default" if default else "associations"
+        return (
+            f"{self.objects}/{quote(from_object_type, safe='')}/{quote(from_id, safe='')}"
+            f"/{way}/{quote(to_object_type, safe='')}/{quote(to_id, safe='')}"
+        )
+
+    def labels_path(self, from_object_type: str, to_object_type: str) -> str:
+        """Path of the label definitions of a direction: in v3, of its type names."""
+        types = f"{quote(from_object_type, safe='')}/{quote(to_object_type, safe='')}"
+        return f"{self.definitions}/{types}/{'labels' if self.labels else 'types'}"
+
+    def limits_path(self, what: str) -> str:
+        """Path of association limits: of ``all``, or of what stands below a pair's types."""
+        return f"{self.definitions}/definitions/configurations/{what}"
 
 
 def _dated(name: str) -> ApiVersion:
@@ -64,6 +101,7 @@ VERSIONS: dict[str, ApiVersion] = {
             definitions="/crm/v3/associations",
             shape="v3",
             batch_read_pages=False,  # it answers page one again, whatever `after` says
+            labels=False,
         ),
         ApiVersion(
             name="v4",  # loses support 2027-03-30

@@ -105,6 +105,7 @@ class _Batch(Struct, Generic[To], gc=False):
 
 class _List(Struct, Generic[To], gc=False):
     results: list[To]
+    status: str = "COMPLETE"  # a list has none; whatever says otherwise is no list
     paging: _Paging | None = None
 
 
@@ -144,7 +145,7 @@ class ReadCodec(Generic[To]):
         """Decode the GET list of one record. Raises ``ProtocolError``."""
         listed = _decode(self._list, body, "association list")
         page = Page(object_id, self._associations(listed.results), _after(listed.paging))
-        return Answer("COMPLETE", [page], [])
+        return Answer(listed.status, [page], [])
 
 
 def read_codec(shape: Literal["v3", "v4"]) -> ReadCodec[Any]:
