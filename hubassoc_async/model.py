@@ -49,7 +49,7 @@ class ObjectAssociations(Struct, frozen=True, gc=False):
 
 
 class Failure(Struct, frozen=True, gc=False):
-    """Why one id has no whole answer."""
+    """Why one id has no whole answer, or why one link was not written."""
 
     from_object_id: str
     category: str
@@ -60,6 +60,10 @@ class Failure(Struct, frozen=True, gc=False):
     """Of the answer that failed the id; quote it to HubSpot's support."""
     incomplete: Associations = ()
     """What had been read before the id failed. Never the whole."""
+    to_object_id: str | None = None
+    """The other end of a link that was not written. None for a read."""
+    association_types: tuple[AssociationType, ...] = ()
+    """The types of a link that was not written; ``UNKNOWN`` with its name for an unknown one."""
 
     @property
     def status(self) -> Literal["failed"]:
@@ -70,11 +74,52 @@ class Failure(Struct, frozen=True, gc=False):
 Outcome: TypeAlias = ObjectAssociations | Failure
 """What comes out for an id: found, none or failed; ``outcome.status`` says which."""
 
+
+class Written(Struct, frozen=True, gc=False):
+    """HubSpot did what was asked of one link."""
+
+    from_object_id: str
+    to_object_id: str
+    association_types: tuple[AssociationType, ...] = ()
+    """What was sent: with ``labels="append"`` what was there as well. () for an archive of all."""
+    labels: tuple[str, ...] = ()
+    """The pair's labels as HubSpot answered, where it says them."""
+    verified: bool = False
+    """Whether it was read back and is as asked."""
+
+    @property
+    def status(self) -> Literal["written"]:
+        """``written``."""
+        return "written"
+
+
+class Unchanged(Struct, frozen=True, gc=False):
+    """One link was known to be as asked already: nothing was sent for it."""
+
+    from_object_id: str
+    to_object_id: str
+    association_types: tuple[AssociationType, ...] = ()
+    """What the pair has."""
+
+    @property
+    def status(self) -> Literal["unchanged"]:
+        """``unchanged``."""
+        return "unchanged"
+
+
+WriteOutcome: TypeAlias = Written | Unchanged | Failure
+"""What comes out for a link or a pair; ``outcome.status`` says which."""
+
 INVALID_ID: Final = "INVALID_ID"
 NOT_ANSWERED: Final = "NOT_ANSWERED"
 REPEATED_CURSOR: Final = "REPEATED_CURSOR"
 PROTOCOL_ERROR: Final = "PROTOCOL_ERROR"
 TRANSPORT_ERROR: Final = "TRANSPORT_ERROR"
+INVALID_LINK: Final = "INVALID_LINK"
+INVALID_TYPE: Final = "INVALID_TYPE"
+SECOND_PRIMARY: Final = "SECOND_PRIMARY"
+NOT_WRITTEN: Final = "NOT_WRITTEN"
+NOT_VERIFIED: Final = "NOT_VERIFIED"
 
 FAILURE_CATEGORIES: Final[Mapping[str, str]] = {
     INVALID_ID: "not a HubSpot record id, so it was not sent",
@@ -82,6 +127,11 @@ FAILURE_CATEGORIES: Final[Mapping[str, str]] = {
     REPEATED_CURSOR: "HubSpot's paging went in a circle; what was read is incomplete",
     PROTOCOL_ERROR: "HubSpot's answer for this id breaks the published format",
     TRANSPORT_ERROR: "no whole answer came for this id, alone in its request, in every attempt",
+    INVALID_LINK: "not a link that can be written, so it was not sent",
+    INVALID_TYPE: "a label, a type or a direction that is not there, so the link was not sent",
+    SECOND_PRIMARY: "one record was given several primaries, so none of them was sent",
+    NOT_WRITTEN: "HubSpot took the request and says nothing of having written the link",
+    NOT_VERIFIED: "read back after it was written, and not as asked",
 }
 """Categories of failures found by this package rather than by HubSpot, with their meaning."""
 
@@ -134,3 +184,53 @@ class ReadResult(Mapping[str, Associations]):
         found = sum(1 for to in self._found.values() if to)
         none = len(self._found) - found
         return f"<ReadResult: {found} found, {none} none, {len(self.failures)} failed>"
+
+
+Pair: TypeAlias = tuple[str, str]
+"""``from_object_id`` and ``to_object_id``."""
+
+
+class WriteResult(Mapping[Pair, Written | Unchanged]):
+    """Every outcome of a write, by pair, with the failures apart.
+
+    ``result["1001", "2002"]`` is ``Written`` or ``Unchanged``; ints find the same. Looking up a
+    pair of which nothing was written raises ``KeyError`` with the reason.
+    """
+
+    __slots__ = ("_done", "failures")
+
+    def __init__(self, outcomes: Iterable[WriteOutcome] = ()) -> None:
+        self._done: dict[Pair, Written | Unchanged] = {}
+        self.failures: list[Failure] = []
+        self.add(outcomes)
+
+    def add(self, outcomes: Iterable[WriteOutcome]) -> None:
+        """Take more outcomes in."""
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                self.failures.append(outcome)
+            else:
+                self._done[outcome.from_object_id, outcome.to_object_id] = outcome
+
+    def __getitem__(self, pair: tuple[str | int, str | int]) -> Written | Unchanged:
+        from_id, to_id = map(str, pair)
+        try:
+            return self._done[from_id, to_id]
+        except KeyError:
+            for failure in self.failures:
+                if (failure.from_object_id, failure.to_object_id) == (from_id, to_id):
+                    what = f"{failure.category}: {failure.message}"
+                    raise KeyError(f"{from_id} to {to_id} failed: {what}") from None
+            raise
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self._done)
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    def __repr__(self) -> str:
+        unchanged = sum(1 for outcome in self._done.values() if isinstance(outcome, Unchanged))
+        written = len(self._done) - unchanged
+        failed = len(self.failures)
+        return f"<WriteResult: {written} written, {unchanged} unchanged, {failed} failed>"
