@@ -133,7 +133,7 @@ def _descending(sorts: list[Any]) -> bool:
         name, order = str(first).removeprefix("-"), "DESCENDING" if "-" in str(first) else ""
     if name != "hs_object_id":
         raise Refused(400, f"There is no property {name}", "VALIDATION_ERROR")
-    return order == "DESCENDING"
+    return bool(order == "DESCENDING")
 
 
 def _group(group: Any) -> tuple[int, list[Check]]:

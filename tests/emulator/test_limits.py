@@ -1,4 +1,4 @@
-"""Rate limits as FACTS §3 tells them: rolling windows judged at arrival, and the day's quota."""
+"""Rate limits as facts 3 of docs/emulator.md tell them: rolling windows judged at arrival, and the day's quota."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Batch read and the one-record list, as FACTS §4 tells them."""
+"""Batch read and the one-record list, as facts 4 of docs/emulator.md tell them."""
 
 import base64
 import json

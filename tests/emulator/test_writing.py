@@ -1,4 +1,4 @@
-"""Associating and archiving, as FACTS §5 tells them."""
+"""Associating and archiving, as facts 5 of docs/emulator.md tell them."""
 
 import json
 from typing import Any
