@@ -50,15 +50,15 @@ def test_one_giant_record_holds_nobody_back() -> None:
 @settings(max_examples=150, deadline=None)
 @given(
     size=st.integers(1, 400),
-    culprits=st.sets(st.integers(0, 399), max_size=12),
+    chosen=st.sets(st.integers(0, 399), max_size=12),
     concurrency=st.integers(1, 4),
     others=st.booleans(),
 )
 def test_culprits_are_narrowed_in_k_log_n_requests(
-    size: int, culprits: set[int], concurrency: int, others: bool
+    size: int, chosen: set[int], concurrency: int, others: bool
 ) -> None:
     """A 400 costs its batch nothing but O(k log n) requests: culprits fail, the rest succeed."""
-    culprits = {str(one + 1) for one in culprits if one < size}
+    culprits = {str(one + 1) for one in chosen if one < size}
     if len(culprits) > 8 and len(culprits) == size:
         culprits.pop()  # all of them bad is another test's
     portal = Portal()

@@ -102,7 +102,7 @@ def _doctored(random: Random, kind: int, response: Response) -> Response:
     rate=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
     eager=st.booleans(),
 )
-def test_each_distinct_id_comes_out_once_and_whole(  # noqa: PLR0913
+def test_each_distinct_id_comes_out_once_and_whole(
     world: World,
     strangers: list[int],
     unknowns: Unknowns,
