@@ -25,9 +25,10 @@ def timestamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def json_response(status: int, text: str) -> Response:
+def json_response(status: int, text: str | bytes) -> Response:
     """A JSON answer."""
-    return Response(status, {"content-type": JSON_TYPE}, text.encode())
+    body = text if isinstance(text, bytes) else text.encode()
+    return Response(status, {"content-type": JSON_TYPE}, body)
 
 
 def error_response(
@@ -57,12 +58,21 @@ def error_response(
     return json_response(status, dumps(body))
 
 
-def batch(results: list[str], errors: list[str], started: str, completed: str) -> str:
+def batch(
+    results: list[bytes],
+    errors: list[str],
+    started: str,
+    completed: str,
+    status: str = "COMPLETE",
+) -> bytes:
     """The envelope of a batch answer, from its results and errors as JSON texts."""
     failed = f'"numErrors":{len(errors)},"errors":[{",".join(errors)}],' if errors else ""
-    return (
-        f'{{"status":"COMPLETE","results":[{",".join(results)}],{failed}'
-        f'"startedAt":"{started}","completedAt":"{completed}"}}'
+    return b"".join(
+        (
+            f'{{"status":"{status}","results":['.encode(),
+            b",".join(results),
+            f'],{failed}"startedAt":"{started}","completedAt":"{completed}"}}'.encode(),
+        )
     )
 
 

@@ -8,9 +8,12 @@ Knows: sizes and shapes. Does not know: HTTP.
 
 from array import array
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hubassoc_async.emulator.portal import Portal
+
+if TYPE_CHECKING:
+    from hubassoc_async.emulator.storage import Runs
 
 FIRST_ID = {
     "contact": 1_001,
@@ -91,21 +94,21 @@ def _link(
     ring = array("q", target) * 2
     size = len(target)
     offsets, to = array("Q", [0]), array("q")
-    longest = min(size, max(degrees, default=0))
-    kinds_of = array("H", [labelled]) + array("H", [plain]) * max(0, longest - 1)
-    kinds = array("H")
+    shapes = array("L", (min(degree, size) for degree in degrees))
+    runs: list[Runs] = [(), ((labelled, 1),)]
+    for more in range(1, max(shapes, default=0)):
+        both = (plain, 1 + more), ((labelled, 1), (plain, more))
+        runs.append((both[0],) if labelled == plain else both[1])
     end = 0
-    for start, degree in zip(_places(random, size, len(degrees)), degrees, strict=True):
-        degree = min(degree, size)
+    for start, degree in zip(_places(random, size, len(degrees)), shapes, strict=True):
         if degree:
             row = ring[start : start + degree]
             if start + degree > size:
                 row = _in_order(row, size - start)
             to += row
-            kinds += kinds_of[:degree]
             end += degree
         offsets.append(end)
-    portal.graph.load(*pair, source, offsets, to, kinds)
+    portal.graph.load(*pair, source, offsets, to, shapes, runs)
 
 
 def _places(random: Random, size: int, count: int) -> list[int]:

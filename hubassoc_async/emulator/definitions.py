@@ -171,7 +171,8 @@ def _results(listed: list[dict[str, Any]]) -> Response:
 
 
 def _batch(call: Call, results: list[str], status: int) -> Response:
-    return bodies.json_response(status, bodies.batch(results, [], call.started, call.started))
+    listed = [text.encode() for text in results]
+    return bodies.json_response(status, bodies.batch(listed, [], call.started, call.started))
 
 
 def _listed(type_def: TypeDef) -> dict[str, Any]:

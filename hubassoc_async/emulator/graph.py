@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hubassoc_async.emulator.catalog import ONE_WAY, Catalog, Direction
-from hubassoc_async.emulator.storage import Bulk, Relation
+from hubassoc_async.emulator.storage import Bulk, Relation, Runs
 
 if TYPE_CHECKING:
     from array import array
@@ -100,11 +100,12 @@ class Graph:
         index: range | dict[int, int],
         offsets: "array[int]",
         to: "array[int]",
-        kinds: "array[int]",
+        shapes: "array[int]",
+        runs: list[Runs],
     ) -> None:
         """Take in a whole direction at once; the other follows from it. Both must be empty."""
         there, back = self.relation(from_type, to_type), self.relation(to_type, from_type)
-        there.bulk = Bulk(index, offsets, to, kinds)
+        there.bulk = Bulk(index, offsets, to, shapes, runs)
         if (from_type, to_type) not in ONE_WAY:
             back.reverse_of = there
 

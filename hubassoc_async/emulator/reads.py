@@ -17,6 +17,7 @@ from hubassoc_async.protocol.versions import ApiVersion
 LIST_LIMIT: Final = 500
 """Most associations that a GET gives at once, whatever ``limit`` it asks for up to it."""
 LINK = "https://api.hubapi.com"
+LAST_PAGE = {"absent": b"", "null": b',"paging":null', "prev": b',"paging":{"prev":null}'}
 
 
 class Reader:
@@ -30,20 +31,19 @@ class Reader:
         self._types = direction.from_type, direction.to_type
         v3 = version.shape == "v3"
         self._page_size = unknowns.page_size_v3 if v3 else unknowns.page_size
-        self._last = {"absent": "", "null": ',"paging":null', "prev": ',"paging":{"prev":null}'}[
-            unknowns.last_page
-        ]
+        self._last = LAST_PAGE[unknowns.last_page]
 
     def batch(
         self, inputs: list[dict[str, Any]], *, circle: bool, stale: bool
-    ) -> tuple[list[str], list[str]]:
+    ) -> tuple[list[bytes], list[str]]:
         """The results and errors of a batch read.
 
         ``circle``: every cursor given is the one that was sent. ``stale``: rows are what they were.
         """
-        results: list[str] = []
+        results: list[bytes] = []
         errors: list[str] = []
-        pages, size = self.pages, self._page_size
+        size = self._page_size
+        rows = self.pages.rows(stale=stale)
         pageful = self.version.batch_read_pages
         from_type, to_type = self._types
         seen: set[str] | None = set() if self.unknowns.duplicate_ids == "once" else None
@@ -57,38 +57,39 @@ class Reader:
             if from_id is None:
                 errors.append(bodies.invalid_identifier(object_id))
                 continue
-            row = pages.row(from_id, stale=stale)
+            row = rows(from_id)
             if row is None:
                 errors.append(bodies.no_associations(from_type, object_id, to_type))
                 continue
-            after = self._place(item.get("after")) if pageful else None
+            after = self._place(item["after"]) if pageful and "after" in item else None
             text, place = self._page(from_id, row, size, after, stale=stale)
             if circle and after is not None:
                 place = after
-            paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
-            results.append(f'{{"from":{{"id":"{from_id}"}},"to":[{text}]{paging}}}')
+            paging = self._last if place is None else self._next(object_id, place)
+            head = b'{"from":{"id":"' + object_id.encode()
+            results.append(b"".join((head, b'"},"to":[', text, b"]", paging, b"}")))
         self._reorder(results)
         return results, errors
 
-    def one(self, object_id: str, query: str, *, stale: bool) -> str:
+    def one(self, object_id: str, query: str, *, stale: bool) -> bytes:
         """The body of a GET that lists one record's associations."""
         from_id = record_id(object_id)
         if from_id is None:
             raise Refused(400, f"{object_id} is not a valid object ID", "VALIDATION_ERROR")
         parameters = query_of(query)
         limit = list_limit(parameters.get("limit"), LIST_LIMIT, LIST_LIMIT)
-        row = self.pages.row(from_id, stale=stale)
+        row = self.pages.rows(stale=stale)(from_id)
         if row is None:
-            return '{"results":[]}'
+            return b'{"results":[]}'
         cursor = parameters.get("after")
         after = self._place(cursor, percent=False) if cursor else None
         text, place = self._page(from_id, row, limit, after, stale=stale)
-        paging = self._last if place is None else f',"paging":{self._next(object_id, place)}'
-        return f'{{"results":[{text}]{paging}}}'
+        paging = self._last if place is None else self._next(object_id, place)
+        return b'{"results":[' + text + b"]" + paging + b"}"
 
     def _page(
         self, from_id: int, row: Any, size: int, after: cursors.Place | None, *, stale: bool
-    ) -> tuple[str, cursors.Place | None]:
+    ) -> tuple[bytes, cursors.Place | None]:
         try:
             return self.pages.page(from_id, row, size, after, stale=stale)
         except BadCursor:
@@ -102,13 +103,13 @@ class Reader:
             raise Refused(400, f"Invalid after cursor: {cursor}", "VALIDATION_ERROR")
         return place
 
-    def _next(self, object_id: str, place: cursors.Place) -> str:
+    def _next(self, object_id: str, place: cursors.Place) -> bytes:
         from_type, to_type = self._types
         cursor = cursors.write(place, self.unknowns.cursor_encoding)
         link = f"{LINK}{self.version.list_path(from_type, object_id, to_type)}?after={cursor}"
-        return f'{{"next":{{"after":"{cursor}","link":"{link}"}}}}'
+        return f',"paging":{{"next":{{"after":"{cursor}","link":"{link}"}}}}'.encode()
 
-    def _reorder(self, results: list[str]) -> None:
+    def _reorder(self, results: list[bytes]) -> None:
         if self.unknowns.result_order == "reversed":
             results.reverse()
         elif self.unknowns.result_order == "shuffled":
@@ -130,7 +131,7 @@ def list_limit(spelling: str | None, default: int, most: int) -> int:
     return limit
 
 
-def response(results: list[str], errors: list[str], started: str, completed: str) -> Response:
+def response(results: list[bytes], errors: list[str], started: str, completed: str) -> Response:
     """200, or 207 as soon as one input has an error; either way ``status`` is COMPLETE."""
-    text = bodies.batch(results, errors, started, completed)
-    return bodies.json_response(207 if errors else 200, text)
+    body = bodies.batch(results, errors, started, completed)
+    return bodies.json_response(207 if errors else 200, body)

@@ -1,4 +1,4 @@
-"""Who is associated with whom, held compactly: ten bytes an association and direction.
+"""Who is associated with whom, held compactly: eight bytes an association and direction.
 
 Rows that were loaded in bulk stay in arrays and are never changed; a row that is written moves to
 a dictionary of its own. The other direction of a bulk load is computed when it is first asked for.
@@ -9,15 +9,17 @@ versions, paging.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise, repeat
 from typing import TypeAlias
 
 from hubassoc_async.emulator.catalog import Direction
 
-Row: TypeAlias = tuple[Sequence[int], Sequence[int]]
-"""Ids and, beside each, its kind: grouped by kind in the order of types, then by id."""
 Kind: TypeAlias = tuple[int, ...]
 """Association types (keys of the catalog) that a pair has, in wire order."""
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""How the ids of a row fall into kinds: the number of a kind, and how many ids have it."""
+Row: TypeAlias = tuple[Sequence[int], Runs]
+"""Ids, grouped by kind in the order of types, then by id; and those groups."""
 
 
 def wire_order(key: int) -> tuple[bool, int]:
@@ -25,37 +27,51 @@ def wire_order(key: int) -> tuple[bool, int]:
     return key < 0, abs(key)
 
 
-class Bulk:
-    """Immutable rows in arrays: row ``i`` is ``to[offsets[i]:offsets[i + 1]]``."""
+def kinds_of(runs: Runs) -> Iterator[int]:
+    """The kind of each id of a row."""
+    for kind, count in runs:
+        yield from repeat(kind, count)
 
-    __slots__ = ("index", "kinds", "offsets", "to")
+
+class Bulk:
+    """Immutable rows in arrays: row ``i`` is ``to[offsets[i]:offsets[i + 1]]``.
+
+    Its runs are ``runs[shapes[i]]``: rows of one shape share them.
+    """
+
+    __slots__ = ("index", "offsets", "runs", "shapes", "to")
 
     def __init__(
         self,
         index: range | dict[int, int],
         offsets: "array[int]",
         to: "array[int]",
-        kinds: "array[int]",
+        shapes: "array[int]",
+        runs: list[Runs],
     ) -> None:
         self.index = index
         self.offsets = offsets
         self.to = to
-        self.kinds = kinds
+        self.shapes = shapes
+        self.runs = runs
 
     def row(self, from_id: int) -> Row | None:
         """The row of an id, or None."""
         index = self.index
         if from_id not in index:
             return None
-        at = index.index(from_id) if isinstance(index, range) else index[from_id]
-        start, end = self.offsets[at], self.offsets[at + 1]
-        return (self.to[start:end], self.kinds[start:end]) if end > start else None
+        at = from_id - index.start if isinstance(index, range) else index[from_id]
+        offsets = self.offsets
+        start, end = offsets[at], offsets[at + 1]
+        return (self.to[start:end], self.runs[self.shapes[at]]) if end > start else None
 
-    def rows(self) -> Iterator[tuple[int, int, int]]:
-        """Each id with its start and end, in the order of the index."""
-        for from_id, (start, end) in zip(self.index, pairwise(self.offsets), strict=True):
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """Each id that has any with its row, in the order of the index."""
+        for from_id, shape, (start, end) in zip(
+            self.index, self.shapes, pairwise(self.offsets), strict=True
+        ):
             if end > start:
-                yield from_id, start, end
+                yield from_id, (self.to[start:end], self.runs[shape])
 
 
 class Relation:
@@ -102,7 +118,7 @@ class Relation:
         if written is not None:
             return written
         row = self.row(from_id)
-        return {} if row is None else dict(zip(*row, strict=True))
+        return {} if row is None else dict(zip(row[0], kinds_of(row[1]), strict=True))
 
     def set(self, from_id: int, to_id: int, keys: set[int], turn: int) -> None:
         """Make a pair have exactly these types; none removes it.
@@ -128,7 +144,7 @@ class Relation:
         if self.bulk is None and self.reverse_of is not None:
             self._turn_round()
         if self.bulk is not None:
-            yield from (i for i, _, _ in self.bulk.rows() if i not in self.written)
+            yield from (i for i, _ in self.bulk.rows() if i not in self.written)
 
     def _written_row(self, from_id: int) -> Row | None:
         row = self._sorted.get(from_id)
@@ -140,7 +156,8 @@ class Relation:
 
     def _in_order(self, pairs: dict[int, int]) -> Row | None:
         order = sorted(pairs, key=lambda to: (self._rank(pairs[to]), to))
-        return (order, [pairs[to] for to in order]) if order else None
+        runs = groupby(order, pairs.__getitem__)
+        return (order, tuple((kind, len(list(ids))) for kind, ids in runs)) if order else None
 
     def _rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
         return tuple(wire_order(key) for key in self.kinds[kind])
@@ -161,23 +178,24 @@ class Relation:
 def turn_round(bulk: Bulk, turned: "array[int]", ranks: Sequence[object]) -> Bulk:
     """The bulk rows of the other direction, ``turned`` naming the kind that each kind becomes."""
     buckets: dict[tuple[int, int], array[int]] = {}
-    to, kinds = bulk.to, bulk.kinds
-    for from_id, start, end in bulk.rows():
-        for to_id, kind in zip(to[start:end], kinds[start:end], strict=True):
+    for from_id, (ids, runs) in bulk.rows():
+        for to_id, kind in zip(ids, kinds_of(runs), strict=True):
             key = to_id, turned[kind]
             bucket = buckets.get(key)
             if bucket is None:
                 bucket = buckets[key] = array("q")
             bucket.append(from_id)
     index: dict[int, int] = {}
-    result = Bulk(index, array("Q", [0]), array("q"), array("H"))
-    for key in sorted(buckets, key=lambda key: (key[0], ranks[key[1]])):
-        to_id, kind = key
-        if to_id not in index:
-            index[to_id] = len(index)
-            result.offsets.append(result.offsets[-1])
-        found = buckets.pop(key)
-        result.to.extend(found)
-        result.kinds.extend(array("H", [kind]) * len(found))
-        result.offsets[-1] = len(result.to)
-    return result
+    offsets, to, shapes = array("Q", [0]), array("q"), array("L")
+    known: dict[Runs, int] = {}
+    order = sorted(buckets, key=lambda key: (key[0], ranks[key[1]]))
+    for to_id, keys in groupby(order, lambda key: key[0]):
+        row: list[tuple[int, int]] = []
+        for key in keys:
+            found = buckets.pop(key)
+            to.extend(found)
+            row.append((key[1], len(found)))
+        index[to_id] = len(index)
+        offsets.append(len(to))
+        shapes.append(known.setdefault(tuple(row), len(known)))
+    return Bulk(index, offsets, to, shapes, list(known))

@@ -217,15 +217,16 @@ def _bad_type(call: Call, message: str) -> Response:
     if ways == "item":
         error = bodies.item_error("VALIDATION_ERROR", INVALID_TYPE, message, {"type": [message]})
         return _answer(call, [], [error], done=201)
-    text = bodies.batch([], [], call.started, call.started).replace("COMPLETE", "CANCELED", 1)
-    return bodies.json_response(200, text)
+    canceled = bodies.batch([], [], call.started, call.started, "CANCELED")
+    return bodies.json_response(200, canceled)
 
 
 def _answer(
     call: Call, results: list[str], errors: list[str], *, done: int, partly: int = 207
 ) -> Response:
-    text = bodies.batch(results, errors, call.started, call.started)
-    return bodies.json_response(partly if errors else done, text)
+    listed = [text.encode() for text in results]
+    body = bodies.batch(listed, errors, call.started, call.started)
+    return bodies.json_response(partly if errors else done, body)
 
 
 def _cannot(direction: Direction) -> str:
