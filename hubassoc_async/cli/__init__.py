@@ -3,6 +3,7 @@
 Its libraries are an extra; without them ``main`` says how to get them.
 """
 
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -11,6 +12,8 @@ def main() -> None:
     """Run the ``hubassoc`` command."""
     if find_spec("click") is None or find_spec("rich") is None:
         sys.exit("hubassoc: the command line is an extra: pip install 'hubassoc_async[cli]'")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     from hubassoc_async.cli.commands import hubassoc
 
     hubassoc(prog_name="hubassoc")

@@ -58,9 +58,15 @@ def open_read(arguments: Arguments) -> ReadOptions:
     token = _token(arguments.token_file)
     try:
         source = _source(arguments.ids, arguments.id_column)
-        sink = _sink(arguments, output)
-    except (UsageError, SourceError) as error:
+    except SourceError as error:
         raise click.UsageError(str(error)) from error
+    try:
+        sink = _sink(arguments, output)
+    except BaseException as error:
+        source.close()
+        if isinstance(error, UsageError):
+            raise click.UsageError(str(error)) from error
+        raise
     stderr = OpenStream(sys.stderr.buffer) if failures is None else None
     return ReadOptions(
         from_object_type=arguments.from_object_type,

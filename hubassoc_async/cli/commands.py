@@ -2,6 +2,7 @@
 
 import click
 
+from hubassoc_async.cli.demo import demo
 from hubassoc_async.cli.read import read
 
 
@@ -10,9 +11,10 @@ from hubassoc_async.cli.read import read
 def hubassoc() -> None:
     """Read HubSpot CRM associations in bulk.
 
-    The token comes from the environment (HUBSPOT_ACCESS_TOKEN) or from a file, never from an
+    The token comes from the environment (HUBSPOT_ACCESS_TOKEN), a file or stdin, never from an
     argument. `hubassoc demo` shows what this does without an account.
     """
 
 
 hubassoc.add_command(read)
+hubassoc.add_command(demo)

@@ -73,12 +73,12 @@ class Display:
         rate = self._rate()
         parts = [
             f"{rate:,.0f} ids/s",
-            f"{now.requests:,} requests",
+            counted(now.requests, "request"),
             f"quota {now.quota_share:.0%}",
-            f"{now.retries:,} retries",
+            counted(now.retries, "retry"),
         ]
         if now.rate_limited:
-            parts.append(f"{now.rate_limited:,} answers of 429")
+            parts.append(f"{now.rate_limited:,} rate limited")
         if now.failed:
             parts.append(f"{now.failed:,} failed")
         if now.total is not None and rate:
@@ -99,6 +99,13 @@ class ConsoleLog(logging.Handler):
         self._console.print(Text(text, style="yellow"), soft_wrap=True)
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 id``, ``2,000 ids``, ``3 retries``."""
+    if number != 1:
+        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number:,} {thing}"
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: ``4 s``, ``3 min 20 s``, ``2 h 5 min``."""
     whole = round(seconds)
@@ -112,5 +119,9 @@ def duration(seconds: float) -> str:
 
 def _done(now: Progress) -> str:
     if now.total is None:
-        return f"{now.ids:,} ids"
-    return f"{now.ids:,} of {'' if now.exact else '≈'}{max(now.total, now.ids):,} ids"
+        return counted(now.ids, "id")
+    if now.exact:
+        return f"{now.ids:,} of {counted(now.total, 'id')}"
+    estimate = max(now.total, now.ids)
+    digits = max(len(str(estimate)) - 3, 0)  # three of them are known at best
+    return f"{now.ids:,} of ≈{round(estimate, -digits):,} ids"

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hubassoc_async.cli.display import ConsoleLog, Display, duration
+from hubassoc_async.cli.display import ConsoleLog, Display, counted, duration
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.jobs import Progress, ReadJob
@@ -81,11 +82,19 @@ class Run:
         self._console = console
         self._signal: int | None = None
         self._stop: BaseException | None = None
+        self.progress: Progress | None = None
+        """How far it got, once it has ended."""
 
     def __call__(self) -> int:
         """Run it. Returns the exit status."""
-        with _logging(self._console, verbose=self._options.verbose):
-            return asyncio.run(self._run())
+        options = self._options
+        try:
+            with _logging(self._console, verbose=options.verbose):
+                return asyncio.run(self._run())
+        finally:
+            options.sink.abort()
+            options.failures.abort()
+            options.source.close()
 
     async def _run(self) -> int:
         options = self._options
@@ -109,6 +118,7 @@ class Run:
                     unread=options.unread,
                 )
                 await self._watch(job)
+                self._remove_stale()
         except (HubAssocError, OSError, asyncio.CancelledError) as stop:
             if job is None or not job.complete:
                 self._stop = stop
@@ -126,6 +136,14 @@ class Run:
             shown.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await shown
+
+    def _remove_stale(self) -> None:
+        """Remove the list of what an earlier read had not read, unless it is what was read now."""
+        stale, ids = self._options.unread, self._options.source.path
+        if stale is None or not stale.is_file():
+            return
+        if ids is None or not ids.exists() or not stale.samefile(ids):
+            stale.unlink()
 
     def _listen(self) -> None:
         """Let the first SIGINT or SIGTERM stop the read, and a second one the process."""
@@ -150,12 +168,14 @@ class Run:
             self._say(f"Error: {self._reason()}", style="red")
         if job is None:
             return status
-        progress = job.progress()
+        progress = self.progress = job.progress()
         if self._options.summary is not None:
             _write_summary(self._options.summary, progress)
         if not self._options.quiet:
             for line in _summary_lines(self._options.title, progress):
                 self._say(line)
+            if skipped := self._options.source.skipped:
+                self._say(f"  {counted(skipped, 'row')} without an id passed over")
         for line in self._files(job):
             self._say(line)
         return status
@@ -190,7 +210,8 @@ class Run:
         if job.failures is not None:
             yield f"  failures: {job.failures}"
         if job.unread is not None:
-            yield f"  not read: {job.unread} ({job.remaining:,} ids; go on with --ids {job.unread})"
+            rest = counted(job.remaining, "id")
+            yield f"  not read: {job.unread} ({rest}; go on with --ids {job.unread})"
         elif stopped and job.output is None and job.progress().ids == 0:
             yield "  nothing was read and nothing was written"
 
@@ -200,13 +221,14 @@ class Run:
 
 def _summary_lines(title: str, progress: Progress) -> Iterator[str]:
     rate = progress.ids / progress.seconds if progress.seconds else 0.0
+    took = _seconds(progress.seconds)
+    yield f"{title}: {counted(progress.ids, 'id')} in {took} ({rate:,.0f} ids/s)"
     yield (
-        f"{title}: {progress.ids:,} ids in {_seconds(progress.seconds)} ({rate:,.0f} ids/s): "
-        f"{progress.found:,} found, {progress.none:,} none, {progress.failed:,} failed; "
-        f"{progress.associations:,} associations"
+        f"  {progress.found:,} found, {progress.none:,} none, {progress.failed:,} failed; "
+        f"{counted(progress.associations, 'association')}"
     )
     yield (
-        f"  {progress.requests:,} requests, {progress.retries:,} retries, "
+        f"  {counted(progress.requests, 'request')}, {counted(progress.retries, 'retry')}, "
         f"{progress.rate_limited:,} rate limited"
     )
 
@@ -243,8 +265,14 @@ def _logging(console: Console, *, verbose: bool) -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
     logger.addHandler(handler)
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        logger.warning("%s", message)
+
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

@@ -190,10 +190,13 @@ class ReadJob:
 
     async def _keep(self, stop: BaseException) -> None:
         """Put what was read and what was not into files of their own."""
-        if self._broken or not self.progress().ids:
+        if self._broken:
             return
-        self.failures = self._failures.commit(complete=False)
-        self.output = self._sink.commit(complete=False)
+        if self.progress().ids:
+            self.failures = self._failures.commit(complete=False)
+            self.output = self._sink.commit(complete=False)
+        elif not self._source.blocks:
+            return  # the source is still what remains
         if self._unread is None or self._stream is None:
             return
         file = NewFile(self._unread)

@@ -76,9 +76,9 @@ class IdFile:
         Raises ``SourceError`` when it is none of the formats or has no id column, and ``OSError``
         when it cannot be opened. A file object that is given is not closed.
         """
-        self._owned = isinstance(file, Path)
+        self.path = file if isinstance(file, Path) else None
         stream = file.open("rb") if isinstance(file, Path) else file
-        self.name = str(file) if isinstance(file, Path) else "standard input"
+        self.name = "standard input" if self.path is None else str(self.path)
         self.skipped = 0
         self._stream = stream
         self._size = _regular_size(stream)
@@ -121,7 +121,7 @@ class IdFile:
 
     def close(self) -> None:
         """Close the file. The iterator does so at its end."""
-        if self._owned:
+        if self.path is not None:
             self._stream.close()
 
     def _broken(self, error: BaseException) -> SourceError | None:
