@@ -8,6 +8,7 @@ Knows: rows, both wire shapes, paging. Does not know: requests, envelopes, error
 """
 
 import json
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
@@ -16,7 +17,7 @@ import msgspec
 
 from hubassoc_async.emulator.cursors import Place
 from hubassoc_async.emulator.settings import Unknowns
-from hubassoc_async.emulator.storage import Relation, Row, Runs, kinds_of, wire_order
+from hubassoc_async.emulator.storage import Relation, Row, kinds_of, wire_order
 
 Shape: TypeAlias = Literal["v3", "v4"]
 Link: TypeAlias = tuple[tuple[bool, int], int]
@@ -61,6 +62,8 @@ class Pages:
         ``stale``: of what the record was before its last write.
         """
         row = self.relation.past_row if stale else self.relation.row
+        if len(self._tails) != len(self.relation.kinds) or self._revision != self._now():
+            self._make_fragments()
         if not self.primary_only:
             return row
 
@@ -69,6 +72,23 @@ class Pages:
             return None if found is None else self._primary(found)
 
         return primary
+
+    def whole(self, row: Row, limit: int) -> bytes | None:
+        """Everything, if it is surely one page; None where it takes a closer look."""
+        ids, runs = row
+        if self._widest * len(ids) > limit or self.shape == "v3":
+            return None
+        listed = _encode(ids.tolist() if isinstance(ids, array) else ids)[1:-1]
+        if len(runs) == 1:
+            kind = runs[0][0]
+            return self._head + listed.replace(b",", self._joins[kind]) + self._tails[kind]
+        parts: list[bytes] = []
+        for kind, count in runs[:-1]:
+            *some, listed = listed.split(b",", count)
+            parts += (self._head, self._joins[kind].join(some), self._tails[kind], b",")
+        kind = runs[-1][0]
+        parts += (self._head, listed.replace(b",", self._joins[kind]), self._tails[kind])
+        return b"".join(parts)
 
     def page(
         self,
@@ -83,11 +103,7 @@ class Pages:
 
         Raises ``BadCursor`` for a place that is none of this record's.
         """
-        if len(self._tails) != len(self.relation.kinds) or self._revision != self._now():
-            self._make_fragments()
         ids, runs = row
-        if after is None and self._widest * len(ids) <= limit and self.shape == "v4":
-            return self._whole(ids, runs), None
         kind = runs[0][0]
         if len(runs) == 1 and len(self.relation.kinds[kind]) == 1:
             return self._page_of_one_type(ids, kind, limit, after)
@@ -120,19 +136,6 @@ class Pages:
             return b""
         listed = _encode(list(ids))[1:-1].replace(b",", self._joins[kind])
         return self._head + listed + self._tails[kind]
-
-    def _whole(self, ids: Sequence[int], runs: Runs) -> bytes:
-        listed = _encode(list(ids))[1:-1]
-        if len(runs) == 1:
-            kind = runs[0][0]
-            return self._head + listed.replace(b",", self._joins[kind]) + self._tails[kind]
-        parts: list[bytes] = []
-        for kind, count in runs[:-1]:
-            *some, listed = listed.split(b",", count)
-            parts += (self._head, self._joins[kind].join(some), self._tails[kind], b",")
-        kind = runs[-1][0]
-        parts += (self._head, listed.replace(b",", self._joins[kind]), self._tails[kind])
-        return b"".join(parts)
 
     def _page_of_links(
         self, links: list[Link], limit: int, after: Place | None

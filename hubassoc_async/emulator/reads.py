@@ -31,6 +31,7 @@ class Reader:
         self._types = direction.from_type, direction.to_type
         v3 = version.shape == "v3"
         self._page_size = unknowns.page_size_v3 if v3 else unknowns.page_size
+        self._batch_pages = version.batch_read_pages
         self._last = LAST_PAGE[unknowns.last_page]
 
     def batch(
@@ -42,34 +43,37 @@ class Reader:
         """
         results: list[bytes] = []
         errors: list[str] = []
-        size = self._page_size
-        rows = self.pages.rows(stale=stale)
-        pageful = self.version.batch_read_pages
-        from_type, to_type = self._types
-        seen: set[str] | None = set() if self.unknowns.duplicate_ids == "once" else None
+        size, last = self._page_size, self._last
+        rows, whole = self.pages.rows(stale=stale), self.pages.whole
+        if self.unknowns.duplicate_ids == "once":
+            inputs = _distinct(inputs)
         for item in inputs:
             object_id = item["id"]
-            if seen is not None:
-                if object_id in seen and not item.get("after"):
-                    continue
-                seen.add(object_id)
             from_id = record_id(object_id)
-            if from_id is None:
-                errors.append(bodies.invalid_identifier(object_id))
+            row = None if from_id is None else rows(from_id)
+            if row is None or from_id is None:
+                errors.append(self._no_row(object_id, from_id))
                 continue
-            row = rows(from_id)
-            if row is None:
-                errors.append(bodies.no_associations(from_type, object_id, to_type))
-                continue
-            after = self._place(item["after"]) if pageful and "after" in item else None
-            text, place = self._page(from_id, row, size, after, stale=stale)
-            if circle and after is not None:
-                place = after
-            paging = self._last if place is None else self._next(object_id, place)
+            cursor = item.get("after") if self._batch_pages else None
+            text = None if cursor else whole(row, size)
+            if text is not None:
+                paging = last
+            else:
+                after = self._place(cursor)
+                text, place = self._page(from_id, row, size, after, stale=stale)
+                if circle and after is not None:
+                    place = after
+                paging = last if place is None else self._next(object_id, place)
             head = b'{"from":{"id":"' + object_id.encode()
             results.append(b"".join((head, b'"},"to":[', text, b"]", paging, b"}")))
         self._reorder(results)
         return results, errors
+
+    def _no_row(self, object_id: str, from_id: int | None) -> str:
+        if from_id is None:
+            return bodies.invalid_identifier(object_id)
+        from_type, to_type = self._types
+        return bodies.no_associations(from_type, object_id, to_type)
 
     def one(self, object_id: str, query: str, *, stale: bool) -> bytes:
         """The body of a GET that lists one record's associations."""
@@ -114,6 +118,15 @@ class Reader:
             results.reverse()
         elif self.unknowns.result_order == "shuffled":
             Random(len(results)).shuffle(results)  # noqa: S311  an order, not a secret
+
+
+def _distinct(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The inputs without those whose id came before; an id with a cursor is another page of it."""
+    ids = [item["id"] for item in inputs]
+    if len(set(ids)) == len(ids):
+        return inputs
+    first = {object_id: at for at, object_id in reversed(list(enumerate(ids)))}
+    return [item for at, item in enumerate(inputs) if first[item["id"]] == at or item.get("after")]
 
 
 def record_id(spelling: str) -> int | None:
