@@ -119,19 +119,35 @@ class Catalog:
         self.direction(to_type, from_type).add(again)
         return there, again
 
+    def directions(self) -> Iterator[Direction]:
+        """Every direction that has been looked at."""
+        yield from self._directions.values()
+
+    def restore(self, from_type: str, to_type: str, found: TypeDef, *, unlabelled: bool) -> None:
+        """Take in a type of a portal that was saved, under its old key."""
+        self._next_key = min(self._next_key, found.key - 1)
+        pair = from_type, to_type
+        direction = self._directions.get(pair)
+        if direction is None:
+            direction = self._directions[pair] = Direction(from_type, to_type)
+            self._fill_published(direction)
+        direction.add(found, unlabelled=unlabelled)
+
     def _take_keys(self, *, same: bool) -> tuple[int, int]:
         key = self._next_key
         self._next_key -= 1 if same else 2
         return key, (key if same else key - 1)
 
     def _fill(self, direction: Direction) -> None:
-        pair = direction.from_type, direction.to_type
-        rows = _published().get(pair, [])
+        self._fill_published(direction)
+        custom = self._custom.values()
+        if not direction.types and (direction.from_type in custom or direction.to_type in custom):
+            self._fill_custom(direction)
+
+    def _fill_published(self, direction: Direction) -> None:
+        rows = _published().get((direction.from_type, direction.to_type), [])
         for row in rows:
             direction.add(_type_def(row, rows), unlabelled=_is_unlabelled(row))
-        custom = self._custom.values()
-        if not rows and (pair[0] in custom or pair[1] in custom):
-            self._fill_custom(direction)
 
     def _fill_custom(self, direction: Direction) -> None:
         pair = direction.from_type, direction.to_type

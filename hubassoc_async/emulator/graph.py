@@ -106,7 +106,7 @@ class Graph:
         """Take in a whole direction at once; the other follows from it. Both must be empty."""
         there, back = self.relation(from_type, to_type), self.relation(to_type, from_type)
         there.bulk = Bulk(index, offsets, to, shapes, runs)
-        if (from_type, to_type) not in ONE_WAY:
+        if (from_type, to_type) not in ONE_WAY and back is not there:
             back.reverse_of = there
 
     def put(

@@ -18,6 +18,7 @@ from hubassoc_async.emulator.calls import BUCKETS, Asked, Log, Route, asked
 from hubassoc_async.emulator.definitions import Caps
 from hubassoc_async.emulator.delivery import Reply
 from hubassoc_async.emulator.graph import Graph
+from hubassoc_async.emulator.latency import Latency
 from hubassoc_async.emulator.limits import Governor, too_many_requests
 from hubassoc_async.emulator.operations import OPERATIONS
 from hubassoc_async.emulator.refusals import Refused
@@ -47,6 +48,7 @@ class Portal:
         check_objects: bool = True,
         log_limit: int = 10_000,
         log_bodies: bool = True,
+        latency: Latency | str = "none",
     ) -> None:
         self.graph = Graph()
         self.unknowns = unknowns or Unknowns()
@@ -59,6 +61,8 @@ class Portal:
         chosen = TIERS[limits] if isinstance(limits, str) else limits
         self.governor = Governor(chosen, self.unknowns, epoch, time_zone)
         self.seed = seed
+        self.latency = Latency.parse(latency) if isinstance(latency, str) else latency
+        self._known_apps: set[str] = set()
         self.caps = Caps(self.unknowns.record_cap)
         self.reports: list[int] = []
         """Users for whom a usage report was asked."""
@@ -125,6 +129,17 @@ class Portal:
         """Let a private app's token in. From the first token on, no other is taken."""
         self.gate.add_token(token, app, scopes)
 
+    def add_app(
+        self,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        *,
+        scopes: Iterable[str] | None = None,
+    ) -> None:
+        """Install an OAuth app; its access tokens come from refreshing, and live 30 minutes."""
+        self.gate.add_app(client_id, client_secret, refresh_token, scopes)
+
     # -- making it fail, and seeing what was asked -------------------------------------------
 
     def fail(
@@ -167,7 +182,13 @@ class Portal:
         if reply.delivery.how == "reset" and not reply.delivery.share:
             seen.status = 0
         self.log.add(seen)
-        return reply
+        return self._late(reply, seen) if self.latency.model != "none" else reply
+
+    def _late(self, reply: Reply, seen: Asked) -> Reply:
+        first = seen.app not in self._known_apps
+        self._known_apps.add(seen.app)
+        delay = self.latency.seconds(seen.operation, seen.count, first=first, random=self._random)
+        return Reply(reply.response, reply.delay + delay, reply.delivery)
 
     def _judge(
         self,

@@ -99,12 +99,17 @@ class Relation:
             self.kinds.append(kind)
         return number
 
+    def prepare(self) -> None:
+        """Compute what is computed on demand, so that reading rows adds no kinds."""
+        if self.bulk is None and self.reverse_of is not None:
+            self._turn_round()
+
     def row(self, from_id: int) -> Row | None:
         """Everything an id is associated with, or None for nothing."""
         if from_id in self.written:
             return self._written_row(from_id)
-        if self.bulk is None and self.reverse_of is not None:
-            self._turn_round()
+        if self.bulk is None:
+            self.prepare()
         return None if self.bulk is None else self.bulk.row(from_id)
 
     def past_row(self, from_id: int) -> Row | None:
@@ -141,8 +146,7 @@ class Relation:
     def froms(self) -> Iterator[int]:
         """Every id that has associations."""
         yield from (from_id for from_id, row in self.written.items() if row)
-        if self.bulk is None and self.reverse_of is not None:
-            self._turn_round()
+        self.prepare()
         if self.bulk is not None:
             yield from (i for i, _ in self.bulk.rows() if i not in self.written)
 
@@ -155,11 +159,12 @@ class Relation:
         return row
 
     def _in_order(self, pairs: dict[int, int]) -> Row | None:
-        order = sorted(pairs, key=lambda to: (self._rank(pairs[to]), to))
+        order = sorted(pairs, key=lambda to: (self.rank(pairs[to]), to))
         runs = groupby(order, pairs.__getitem__)
         return (order, tuple((kind, len(list(ids))) for kind, ids in runs)) if order else None
 
-    def _rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
+    def rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
+        """Where a kind stands in a row."""
         return tuple(wire_order(key) for key in self.kinds[kind])
 
     def _turn_round(self) -> None:
@@ -172,7 +177,7 @@ class Relation:
         for kind in source.kinds:
             back = {there[key].inverse for key in kind} - {None}
             turned.append(self.kind({key for key in back if key is not None}))
-        self.bulk = turn_round(source.bulk, turned, [self._rank(k) for k in range(len(self.kinds))])
+        self.bulk = turn_round(source.bulk, turned, [self.rank(k) for k in range(len(self.kinds))])
 
 
 def turn_round(bulk: Bulk, turned: "array[int]", ranks: Sequence[object]) -> Bulk:

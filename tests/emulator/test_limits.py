@@ -1,4 +1,4 @@
-"""Rate limits as facts 3 of docs/emulator.md tell them: rolling windows judged at arrival, and the day's quota."""
+"""Rate limits (facts 3 of docs/emulator.md): windows judged at arrival, and the day's quota."""
 
 import json
 from datetime import UTC, datetime
