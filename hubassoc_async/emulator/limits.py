@@ -80,10 +80,15 @@ class Governor:
             headers["retry-after"] = f"{self.unknowns.retry_after:g}"
         return Judgement(refused, headers)
 
-    def used(self, now: float) -> dict[str, tuple[int, int]]:
-        """By bucket and app: arrivals that count now, and the limit."""
+    def forget(self) -> None:
+        """Start every window and the day's quota afresh."""
+        self._windows.clear()
+        self._spent.clear()
+
+    def used(self, now: float) -> dict[str, tuple[int, int, float]]:
+        """By bucket and app: arrivals that count now, the limit, and the window's seconds."""
         return {
-            f"{bucket} {app}".strip(): (window.used(now), window.limit)
+            f"{bucket} {app}".strip(): (window.used(now), window.limit, window.span)
             for (bucket, app), window in self._windows.items()
         }
 

@@ -21,7 +21,7 @@ from hubassoc_async.emulator.delivery import Reply
 from hubassoc_async.emulator.portal import Portal
 from hubassoc_async.protocol.message import Request, Response
 
-CLIENT_MAX_SIZE = 32 << 20
+MOST_BYTES = 32 << 20
 """Bytes of the largest request taken."""
 
 
@@ -53,7 +53,7 @@ class PortalServer:
     async def start(self) -> None:
         """Open the port. Raises ``OSError`` if it is taken."""
         self._start = asyncio.get_running_loop().time()
-        server = web.Server(self._serve, access_log=None, client_max_size=CLIENT_MAX_SIZE)
+        server = web.Server(self._serve, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -79,7 +79,9 @@ class PortalServer:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         arrival = self.now
         path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
-        body = await request.read() if request.body_exists else None
+        if (request.content_length or 0) > MOST_BYTES:
+            return web.Response(status=413)
+        body = await request.content.read() if request.body_exists else None
         message = Request(request.method, path, query, body)
         own = self.control.answer(message, arrival)
         if own is not None:

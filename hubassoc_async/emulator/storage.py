@@ -65,6 +65,11 @@ class Bulk:
         start, end = offsets[at], offsets[at + 1]
         return (self.to[start:end], self.runs[self.shapes[at]]) if end > start else None
 
+    def size(self, from_id: int) -> int:
+        """How many ids the row of an id has."""
+        row = self.row(from_id)
+        return 0 if row is None else len(row[0])
+
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Each id that has any with its row, in the order of the index."""
         for from_id, shape, (start, end) in zip(
@@ -142,6 +147,14 @@ class Relation:
             row[to_id] = self.kind(keys)
         else:
             row.pop(to_id, None)
+
+    def count(self) -> int:
+        """How many associations there are."""
+        source = self.bulk or (None if self.reverse_of is None else self.reverse_of.bulk)
+        size = 0 if source is None else len(source.to)
+        for from_id, row in self.written.items():
+            size += len(row) - (0 if self.bulk is None else self.bulk.size(from_id))
+        return size
 
     def froms(self) -> Iterator[int]:
         """Every id that has associations."""
