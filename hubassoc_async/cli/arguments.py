@@ -3,6 +3,7 @@
 Knows: files, the environment. Does not know: how a read runs.
 """
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Final, NoReturn
 
 import click
 import msgspec
+from rich.console import Console
 
+from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.files import OpenStream, Target, open_target
@@ -46,8 +49,10 @@ class Arguments(msgspec.Struct, kw_only=True):
     quiet: bool = False
 
 
-def open_read(arguments: Arguments) -> ReadOptions:
+def open_read(arguments: Arguments, console: Console) -> ReadOptions:
     """Check the arguments against each other and open what they name.
+
+    Failures that have no file are lines on the console.
 
     Raises ``click.UsageError`` when they cannot be right: nothing was asked and no file written.
     """
@@ -67,13 +72,13 @@ def open_read(arguments: Arguments) -> ReadOptions:
         if isinstance(error, UsageError):
             raise click.UsageError(str(error)) from error
         raise
-    stderr = OpenStream(sys.stderr.buffer) if failures is None else None
+    lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
     return ReadOptions(
         from_object_type=arguments.from_object_type,
         to_object_type=arguments.to_object_type,
         source=source,
         sink=sink,
-        failures=FailureSink(failures, stderr),
+        failures=FailureSink(failures, lines),
         unread=unread,
         summary=arguments.summary,
         token=token,
@@ -83,6 +88,7 @@ def open_read(arguments: Arguments) -> ReadOptions:
         concurrency=arguments.concurrency,
         verbose=arguments.verbose,
         quiet=arguments.quiet,
+        bar=output is not None or not sys.stdout.isatty(),
     )
 
 

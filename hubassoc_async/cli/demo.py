@@ -39,7 +39,7 @@ def demo(context: click.Context) -> None:
     with _portal() as url:
         arguments = _prepare(directory, url)
         _show_command(console, arguments)
-        run = Run(open_read(arguments), console)
+        run = Run(open_read(arguments, console), console)
         status = run()
     if status == COMPLETE and run.progress is not None:
         _explain(console, Path(arguments.output), run.progress)

@@ -4,9 +4,11 @@ Knows: terminals and ``Progress``. Does not know: how a read is done.
 """
 
 import asyncio
+import io
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +18,9 @@ from rich.text import Text
 
 from hubassoc_async.jobs import Progress
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 _REFRESH = 0.2  # seconds between two pictures on a terminal
 _LINE_EVERY = 10.0  # seconds between two lines where there is none
 _MEMORY = 10.0  # seconds that the rate looks back
@@ -24,15 +29,19 @@ _MEMORY = 10.0  # seconds that the rate looks back
 class Display:
     """Shows the progress of one read on stderr until it is cancelled."""
 
-    def __init__(self, console: Console, title: str, progress: Callable[[], Progress]) -> None:
+    def __init__(
+        self, console: Console, title: str, progress: Callable[[], Progress], *, bar: bool = True
+    ) -> None:
+        """``bar``: whether there may be one. It is only on a terminal."""
         self._console = console
         self._title = title
+        self._bar = bar and console.is_terminal
         self._progress = progress
         self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
 
     async def run(self) -> None:
         """Show progress until cancelled."""
-        if not self._console.is_terminal:
+        if not self._bar:
             while True:
                 await asyncio.sleep(_LINE_EVERY)
                 self._console.print(self._line(self._sample()), soft_wrap=True)
@@ -84,6 +93,23 @@ class Display:
         if now.total is not None and rate:
             parts.append(f"{duration(max(now.total - now.ids, 0) / rate)} left")
         return " · ".join(parts)
+
+
+class ConsoleLines(io.RawIOBase):
+    """Lines of bytes on the console, above the bar rather than through it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, lines: "ReadableBuffer") -> int:
+        """Print some whole lines."""
+        data = bytes(lines)
+        self._console.print(Text(data.decode().removesuffix("\n")), soft_wrap=True)
+        return len(data)
 
 
 class ConsoleLog(logging.Handler):

@@ -122,5 +122,6 @@ class QuotaType(click.ParamType[Quota]):
 @click.pass_context
 def read(context: click.Context, /, **arguments: object) -> None:
     """Parse, run, exit."""
-    options = open_read(Arguments(**arguments))  # type: ignore[arg-type]
-    context.exit(Run(options, Console(stderr=True, highlight=False, emoji=False))())
+    console = Console(stderr=True, highlight=False, emoji=False)
+    options = open_read(Arguments(**arguments), console)  # type: ignore[arg-type]
+    context.exit(Run(options, console)())

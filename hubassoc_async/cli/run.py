@@ -53,6 +53,8 @@ class ReadOptions(msgspec.Struct, kw_only=True):
     concurrency: int
     verbose: bool = False
     quiet: bool = False
+    bar: bool = True
+    """Whether there may be a bar; not where the output itself is on the terminal."""
 
     @property
     def title(self) -> str:
@@ -128,7 +130,8 @@ class Run:
         if self._options.quiet:
             await job.run()
             return
-        display = Display(self._console, self._options.title, job.progress)
+        options = self._options
+        display = Display(self._console, options.title, job.progress, bar=options.bar)
         shown = asyncio.create_task(display.run())
         try:
             await job.run()
@@ -200,6 +203,9 @@ class Run:
         if isinstance(stop, BrokenPipeError):
             _drop_stdout()
             return "whoever read the output has closed it"
+        if isinstance(stop, OSError) and stop.strerror and not isinstance(stop, HubAssocError):
+            name = "" if stop.filename is None else f": {stop.filename}"
+            return f"{stop.strerror}{name}"
         return str(stop) or type(stop).__name__
 
     def _files(self, job: ReadJob) -> Iterator[str]:

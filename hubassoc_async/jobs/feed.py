@@ -23,7 +23,8 @@ class Feed:
     """An iterable that may block, read ahead in a thread and given to an event loop.
 
     What has come is given at once, however long the next item takes. At most 10,000 items are
-    held. Ends as the iterable ends, with its exception if it has one.
+    held. Ends as the iterable ends, with its exception if it has one. Nothing is read before the
+    first item is asked for.
     """
 
     def __init__(self, items: Iterable[str]) -> None:
@@ -35,12 +36,14 @@ class Feed:
         self._waiter: asyncio.Future[None] | None = None  # set by the loop only
         self._woken: asyncio.Future[None] | None = None  # set by the thread only
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._fill, name="hubassoc ids", daemon=True).start()
+        self._thread = threading.Thread(target=self._fill, name="hubassoc ids", daemon=True)
 
     def __aiter__(self) -> "Feed":
         return self
 
     async def __anext__(self) -> str:
+        if self._thread.ident is None:
+            self._thread.start()
         while not self._held:
             if self._ended and not self._held:
                 if self._error is not None:

@@ -9,10 +9,9 @@ Knows: sources, sinks, the client. Does not know: terminals, exit codes, HTTP.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -22,9 +21,6 @@ from hubassoc_async.jobs.files import NewFile
 from hubassoc_async.jobs.sinks import FailureSink, Sink
 from hubassoc_async.jobs.sources import Source, SourceError
 from hubassoc_async.model import Failure, ObjectAssociations, Outcome
-
-if TYPE_CHECKING:
-    from hubassoc_async.stream import ReadStream
 
 _LINES = 10_000  # ids written at a time
 
@@ -68,18 +64,22 @@ class ReadJob:
         failures: FailureSink,
         unread: Path | None = None,
     ) -> None:
-        """``unread`` is where the ids that remain are listed if the read stops."""
+        """``unread`` is where the ids that remain are listed if the read stops.
+
+        Raises ``UsageError`` for what cannot be an object type.
+        """
         self._client = client
-        self._types = from_object_type, to_object_type
         self._source = source
         self._sink = sink
         self._failures = failures
         self._unread = unread
         self._ids = iter(source)
-        self._feed: Feed | None = None
+        self._feed = Feed(self._give()) if source.blocks else None
+        self._stream = client.stream_read(
+            from_object_type, to_object_type, self._feed or self._give(), distinct=True
+        )
         self._exhausted = False
         self._source_error: SourceError | None = None
-        self._stream: ReadStream | None = None
         self._broken = False
         self._found = self._none = self._failed = self._associations = 0  # written
         self._started = time.monotonic()
@@ -138,17 +138,15 @@ class ReadJob:
         )
 
     def _total(self) -> tuple[int | None, bool]:
-        taken = self._stream.counts.taken if self._stream is not None else 0
+        taken = self._stream.counts.taken
         if self._exhausted and (self._feed is None or self._feed.ended):
             return taken, True
         fraction = self._source.fraction
         return (int(taken / fraction) if fraction else None), False
 
     async def _read(self) -> None:
-        stream = self._client.stream_read(*self._types, self._open_source(), distinct=True)
-        self._stream = stream
-        async with stream:
-            async for batch in stream.batches():
+        async with self._stream:
+            async for batch in self._stream.batches():
                 try:
                     await self._write(batch)
                 except Exception:
@@ -156,12 +154,6 @@ class ReadJob:
                     raise
         if self._source_error is not None:
             raise self._source_error
-
-    def _open_source(self) -> Iterable[str] | AsyncIterable[str]:
-        if self._source.blocks:
-            self._feed = Feed(self._give())
-            return self._feed
-        return self._give()
 
     def _give(self) -> Iterator[str]:
         """The ids of the source. Where it breaks off they end; what came before is read first."""
@@ -197,7 +189,7 @@ class ReadJob:
             self.output = self._sink.commit(complete=False)
         elif not self._source.blocks:
             return  # the source is still what remains
-        if self._unread is None or self._stream is None:
+        if self._unread is None:
             return
         file = NewFile(self._unread)
         try:

@@ -51,11 +51,14 @@ async def test_reads_ahead_within_bounds() -> None:
             yield "x"
 
     feed = Feed(items())
-    await asyncio.to_thread(stopped.wait)
+    assert taken == 0
+    await anext(feed)
+    await asyncio.to_thread(stopped.wait, 10)
+    assert taken in (10_000, 10_001)  # an item may have gone before the last came
+    assert len(feed.held()) in (9_999, 10_000)
     for _ in range(4_000):
         await anext(feed)
-    assert taken == 10_000
-    assert len(feed.held()) == 6_000
+    assert taken in (10_000, 10_001)  # an item may have gone before the last came
     for _ in range(20_000):
         await anext(feed)
     assert taken <= 34_001
