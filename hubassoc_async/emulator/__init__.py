@@ -13,6 +13,7 @@ from hubassoc_async.emulator.memory import MemoryTransport
 from hubassoc_async.emulator.portal import Portal
 from hubassoc_async.emulator.server import PortalServer
 from hubassoc_async.emulator.settings import TIERS, Limits, Unknowns
+from hubassoc_async.emulator.virtual import run_virtual
 
 __all__ = [
     "TIERS",
@@ -27,4 +28,5 @@ __all__ = [
     "Reply",
     "Unknowns",
     "build_portal",
+    "run_virtual",
 ]

@@ -1,33 +1,14 @@
 """``python -m hubassoc_async.emulator``: a portal on a port until interrupted.
 
-The full set of options is the command line's: ``hubassoc emulator``.
+It needs no extra. ``hubassoc emulator`` has the same options and help that reads better.
 """
 
 import argparse
-import asyncio
-import contextlib
-from datetime import UTC, datetime
+from pathlib import Path
 
-from hubassoc_async.emulator.build import build_portal
-from hubassoc_async.emulator.server import PortalServer
+from hubassoc_async.emulator.launch import Launch, run
 
-
-async def serve(arguments: argparse.Namespace) -> None:
-    """Serve a portal made from the arguments."""
-    portal = build_portal(
-        arguments.seed,
-        contacts=arguments.contacts,
-        companies=arguments.companies,
-        associations=arguments.associations,
-        heavy=arguments.heavy,
-        limits=arguments.tier,
-        epoch=datetime.now(UTC),
-        log_limit=1_000,
-        log_bodies=False,
-    )
-    async with PortalServer(portal, host=arguments.host, port=arguments.port) as server:
-        print(server.url, flush=True)  # noqa: T201  the one line a caller waits for
-        await asyncio.Event().wait()
+SIZES = ("contacts", "companies", "deals", "tickets", "associations", "heavy")
 
 
 def main() -> None:
@@ -36,13 +17,28 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--contacts", type=int, default=1_000)
-    parser.add_argument("--companies", type=int, default=200)
-    parser.add_argument("--associations", type=float, default=2.0, help="companies of a contact")
-    parser.add_argument("--heavy", type=float, default=0.0, help="share of contacts with 2,000")
-    parser.add_argument("--tier", default="unlimited", help="free, professional, enterprise, …")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(parser.parse_args()))
+    for name in SIZES[:4]:
+        parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--associations", type=float, help="companies of a contact, on average")
+    parser.add_argument("--heavy", type=float, help="share of contacts with 2,000 companies")
+    parser.add_argument("--load", type=Path, metavar="FILE")
+    parser.add_argument("--save", type=Path, metavar="FILE")
+    parser.add_argument("--tier", default="unlimited")
+    parser.add_argument("--limit", metavar="N/SECONDS")
+    parser.add_argument("--daily", type=int)
+    parser.add_argument("--latency", default="none", metavar="none|hubspot|MS-MS")
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND=PROBABILITY")
+    parser.add_argument("--unknown", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--token", action="append", default=[])
+    parser.add_argument("--time-zone", default="UTC")
+    given = vars(parser.parse_args())
+    sizes = {name: value for name in SIZES if (value := given.pop(name)) is not None}
+    for name in ("fault", "unknown", "token"):
+        given[f"{name}s"] = tuple(given.pop(name))
+    try:
+        run(Launch(sizes=sizes, **given), lambda url: print(url, flush=True))  # noqa: T201
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

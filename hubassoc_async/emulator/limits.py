@@ -4,7 +4,7 @@ Knows: buckets, headers, the bodies of 429. Does not know: operations, tokens.
 """
 
 from collections import deque
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -49,6 +49,15 @@ class Judgement(Struct, frozen=True):
     headers: dict[str, str]
 
 
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC  # also where no time-zone data is installed
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"unknown time zone {name!r}: use one such as Europe/Berlin") from error
+
+
 class Governor:
     """Every limit of one portal."""
 
@@ -56,7 +65,7 @@ class Governor:
         self.limits = limits
         self.unknowns = unknowns
         self._epoch = epoch.timestamp()
-        self._zone = ZoneInfo(time_zone)
+        self._zone = _zone(time_zone)
         self._windows: dict[tuple[str, str], Window] = {}
         self._spent: dict[str, int] = {}
         self._day = (0.0, 0.0)
