@@ -70,8 +70,8 @@ class AssociationsClient:
         max_response_bytes: largest body taken, decompressed; a larger one makes batches smaller.
         concurrency: most requests out at once, over all reads.
         quota: requests per rolling window; None for no limit.
-        linger: seconds that a batch of cursors that is not full waits for others to share it,
-            while answers are out: 0 is the least latency, more is the fewest requests.
+        linger: most seconds that a batch that is not full waits for cursors of answers that are
+            out, or for ids that have yet to come: 0 is the least latency, more the fewest requests.
         clock: where time comes from; the running event loop by default. The smoother within the
             pacer always runs on the loop's own clock.
 

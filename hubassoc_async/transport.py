@@ -38,6 +38,9 @@ _log = logging.getLogger("hubassoc_async")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _USER_AGENT = f"hubassoc_async/{version('hubassoc_async')}"
 _CONNECT_SECONDS = 10.0
+# HubSpot's tokens have 40 characters and more. A stand-in such as "test" is no secret, and to cut
+# it out of what comes back would cut into the data.
+_SHORTEST_SECRET = 16
 
 
 class Transport(Protocol):
@@ -158,7 +161,7 @@ class AiohttpTransport:
 class _Secret:
     """A token that prints as stars."""
 
-    __slots__ = ("__value", "__value_bytes")
+    __slots__ = ("__cuts", "__value", "__value_bytes")
 
     def __init__(self, value: str) -> None:
         value = value.strip()
@@ -169,6 +172,7 @@ class _Secret:
             )
         self.__value = value
         self.__value_bytes = value.encode()
+        self.__cuts = len(value) >= _SHORTEST_SECRET
 
     def __repr__(self) -> str:
         return "***"
@@ -179,11 +183,12 @@ class _Secret:
 
     def cut(self, text: str) -> str:
         """Replace the token in a text."""
-        return text.replace(self.__value, "***")
+        return text.replace(self.__value, "***") if self.__cuts else text
 
     def cut_bytes(self, body: bytes) -> bytes:
         """Replace the token in a body."""
-        return body.replace(self.__value_bytes, b"***") if self.__value_bytes in body else body
+        cuts = self.__cuts and self.__value_bytes in body
+        return body.replace(self.__value_bytes, b"***") if cuts else body
 
 
 class _Token:

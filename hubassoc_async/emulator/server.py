@@ -53,7 +53,8 @@ class PortalServer:
     async def start(self) -> None:
         """Open the port. Raises ``OSError`` if it is taken."""
         self._start = asyncio.get_running_loop().time()
-        server = web.Server(self._serve, access_log=None)
+        # an answer that nobody waits for any more is left where it is
+        server = web.Server(self._serve, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
