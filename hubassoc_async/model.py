@@ -24,6 +24,25 @@ class AssociationType(Struct, frozen=True, gc=False):
     """None for unlabelled types."""
 
 
+class AssociationLimit(Struct, frozen=True, gc=False):
+    """How many records one record may be associated with by one type: a portal's own setting."""
+
+    category: str
+    type_id: int
+    max_to_object_ids: int | None = None
+    """None where HubSpot names none, and to remove the limit."""
+    label: str | None = None
+
+
+class UsageReport(Struct, frozen=True, gc=False):
+    """A report of records near their limits, that HubSpot will mail to a user."""
+
+    user_id: int
+    user_email: str | None = None
+    enqueued_at: float | None = None
+    """Seconds since 1970, UTC."""
+
+
 class Association(Struct, frozen=True, gc=False):
     """One associated record, with every type under which it is associated."""
 

@@ -47,3 +47,19 @@ def v3_association_type(name: str) -> tuple[AssociationType, ...]:
     no type id, and the name as its label, because v3 says no more.
     """
     return (_names().get(name.lower()) or AssociationType("UNKNOWN", None, name),)
+
+
+@cache
+def _by_type_id() -> dict[int, str]:
+    by_id: dict[int, str] = {}
+    for name, one in _names().items():
+        if one.type_id is not None:
+            kept = by_id.setdefault(one.type_id, name)
+            if name.count("_to_") == 1 and len(name) < len(kept):
+                by_id[one.type_id] = name  # contact_to_company, not contact_to_primary_company
+    return by_id
+
+
+def v3_type_name(type_id: int | None) -> str | None:
+    """Return the v3 name of a published type, by its id; None for any other."""
+    return None if type_id is None else _by_type_id().get(type_id)
