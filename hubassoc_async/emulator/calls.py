@@ -174,15 +174,26 @@ def _routes_of(version: ApiVersion) -> Iterator[Route]:
 
 
 def _later(version: ApiVersion, pair: str, one: str) -> list[tuple[str, str, str]]:
-    labels = f"{version.definitions}/{{from_type}}/{{to_type}}/labels"
-    caps = f"{version.definitions}/definitions/configurations"
-    of_pair = f"{caps}/{{from_type}}/{{to_type}}"
-    return [
+    found = [
         ("default", "POST", f"{pair}/batch/associate/default"),
         ("archive_labels", "POST", f"{pair}/batch/labels/archive"),
         ("put_default", "PUT", f"{one}/default/{{to_type}}/{{to_id}}"),
         ("put", "PUT", f"{one}/{{to_type}}/{{to_id}}"),
         ("delete", "DELETE", f"{one}/{{to_type}}/{{to_id}}"),
+        ("usage", "POST", f"{version.associations}/usage/high-usage-report/{{user_id}}"),
+    ]
+    # v4 publishes definitions at /crm/associations/v4, and HubSpot's SDK 12.0.0 finds them at
+    # /crm/v4/associations: both have to work.
+    for base in dict.fromkeys((version.definitions, version.associations)):
+        found += _definitions(base)
+    return found
+
+
+def _definitions(base: str) -> list[tuple[str, str, str]]:
+    labels = f"{base}/{{from_type}}/{{to_type}}/labels"
+    caps = f"{base}/definitions/configurations"
+    of_pair = f"{caps}/{{from_type}}/{{to_type}}"
+    return [
         ("labels", "GET", labels),
         ("define_label", "POST", labels),
         ("rename_label", "PUT", labels),
@@ -192,7 +203,6 @@ def _later(version: ApiVersion, pair: str, one: str) -> list[tuple[str, str, str
         ("create_caps", "POST", f"{of_pair}/batch/create"),
         ("update_caps", "POST", f"{of_pair}/batch/update"),
         ("purge_caps", "POST", f"{of_pair}/batch/purge"),
-        ("usage", "POST", f"{version.associations}/usage/high-usage-report/{{user_id}}"),
     ]
 
 

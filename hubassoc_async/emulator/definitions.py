@@ -157,11 +157,11 @@ def usage(call: Call) -> Response:
     if user is None or user >= 1 << 31:
         raise Refused(400, f"{call.asked.parts['user_id']} is no user id", "VALIDATION_ERROR")
     moment = call.portal.epoch.timestamp() + call.asked.time
-    report = {
-        "userId": user,
-        "userEmail": f"user-{user}@example.com",
-        "enqueueTime": {"value": int(moment * 1000), "dateOnly": False, "timeZoneShift": 0},
-    }
+    enqueued: object = {"value": int(moment * 1000), "dateOnly": False, "timeZoneShift": 0}
+    if call.portal.unknowns.report_time == "text":
+        enqueued = call.started
+    email = f"user-{user}@example.com"
+    report = {"userId": user, "userEmail": email, "enqueueTime": enqueued}
     call.portal.reports.append(user)
     return bodies.json_response(200, bodies.dumps(report))
 

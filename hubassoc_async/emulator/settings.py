@@ -81,6 +81,9 @@ class Unknowns(Struct, frozen=True, kw_only=True):
     """``policyName`` of a 429 from the associations bucket."""
     batch_headers: Literal["none", "all"] = "none"
     """Whether association batch answers have rate-limit headers."""
+    report_time: Literal["object", "text"] = "object"
+    """How a usage report writes ``enqueueTime``: an object as HubSpot's files of 2026-08-21 have
+    it, or ISO 8601 as HubSpot's SDK 12.0.0 expects it."""
     retry_after: float | None = None
     """Seconds that a 429 has in ``Retry-After``; None: no such header."""
     rejected_count: bool = False
