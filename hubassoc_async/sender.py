@@ -5,7 +5,7 @@ Knows: turns, waits, attempts. Does not know: what is in a batch, JSON, who want
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from itertools import count
 from typing import Protocol, TypeVar
 
@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from hubassoc_async.errors import TransportError
 from hubassoc_async.pacing import Clock, Pacer, Turn
-from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
 from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy
@@ -21,19 +20,31 @@ from hubassoc_async.transport import Transport
 
 O = TypeVar("O")  # noqa: E741  an outcome
 
+
+class Inputs(Protocol):
+    """A batch, as far as a sender looks into it."""
+
+    @property
+    def inputs(self) -> Sized:
+        """The inputs of one request."""
+
+
+B = TypeVar("B", bound=Inputs)
+B_contra = TypeVar("B_contra", bound=Inputs, contravariant=True)
+
 _log = logging.getLogger("hubassoc_async")
 
 
-class Exchange(Protocol[O]):
+class Exchange(Protocol[O, B_contra]):
     """What an operation is to those who send for it; see ``ReadExchange``."""
 
-    def request(self, batch: Batch) -> Request:
+    def request(self, batch: B_contra, /) -> Request:
         """Spell a batch as a request."""
 
-    def receive(self, batch: Batch, response: Response) -> "list[O] | Problem":
+    def receive(self, batch: B_contra, response: Response, /) -> "list[O] | Problem":
         """Take a response: outcomes, or why it is no answer."""
 
-    def give_up(self, batch: Batch, problem: Problem) -> list[O]:
+    def give_up(self, batch: B_contra, problem: Problem, /) -> list[O]:
         """Take back a batch that has no answer."""
 
 
@@ -75,8 +86,12 @@ class Sender:
         self._random = random
         self._last_answer = clock.time()
 
-    async def ask(self, exchange: Exchange[O], batch: Batch, turn: Turn) -> list[O]:
+    async def ask(
+        self, exchange: Exchange[O, B], batch: B, turn: Turn, *, repeatable: bool = True
+    ) -> list[O]:
         """Send a batch, its first time in the caller's turn, until it is answered or given up.
+
+        Where it is not ``repeatable``, it is sent again only if it cannot have been acted on.
 
         Raises the ``HubAssocError`` that stops the whole operation.
         """
@@ -91,13 +106,14 @@ class Sender:
             delay = self._retry.delay(
                 problem, attempt=attempt, elapsed=elapsed, inputs=inputs, jitter=self._random()
             )
-            if delay is None:
+            acted = problem.remedy is Remedy.RETRY  # or may have, for all we know
+            if delay is None or (acted and not repeatable):
                 return self._give_up(exchange, batch, problem, attempt)
             turn = await self._wait(problem, delay, attempt, f"{request.path}, {inputs} inputs")
         raise AssertionError("count() does not end")
 
     async def _send(
-        self, exchange: Exchange[O], batch: Batch, request: Request, turn: Turn
+        self, exchange: Exchange[O, B], batch: B, request: Request, turn: Turn
     ) -> "list[O] | Problem":
         """Send once, and end the turn."""
         self.counters.requests += 1
@@ -138,7 +154,7 @@ class Sender:
         return turn
 
     def _give_up(
-        self, exchange: Exchange[O], batch: Batch, problem: Problem, attempts: int
+        self, exchange: Exchange[O, B], batch: B, problem: Problem, attempts: int
     ) -> list[O]:
         inputs = len(batch.inputs)
         silent = self.clock.time() - self._last_answer

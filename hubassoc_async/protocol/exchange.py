@@ -113,6 +113,11 @@ class ReadExchange:
         return tuple(self._open)
 
     @property
+    def waiting(self) -> bool:
+        """Whether there is anything to send, were it not for a fuller batch."""
+        return self.packer.waiting
+
+    @property
     def finished(self) -> bool:
         """Whether every id is out and no more will come."""
         return not self.more_ids and not self._open
