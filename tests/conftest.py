@@ -11,7 +11,9 @@ import pytest
 
 from tests.virtual_time import describe_task, describe_unseen
 
-SPECIFICATIONS = "HubSpot/HubSpot-public-api-spec-collection on GitHub (PublicApiSpecs/CRM)"
+SPECIFICATIONS = (
+    "HubSpot/HubSpot-public-api-spec-collection on GitHub, in PublicApiSpecs/CRM/Associations*"
+)
 
 STARTED = pytest.StashKey[float]()
 

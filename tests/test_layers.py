@@ -15,18 +15,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = "hubassoc_async"
 
+CORE = ("protocol", "errors", "model")
+CLIENT = ("client", "stream", "outcome_stream", "sender", "pacing", "transport")
+
 LAYERS: dict[str, tuple[str, ...]] = {
     # module or folder: what it may import of this package (itself always); most exact row wins
-    "": ("errors", "model", "protocol", "pacing", "transport", "client"),
+    "": (*CLIENT, *CORE),
     "errors": ("model",),
     "model": (),
-    "protocol": ("protocol", "errors", "model"),
+    "protocol": CORE,
     "pacing": ("protocol.quota", "protocol.message", "errors", "model"),
     "transport": ("protocol.message", "errors", "model"),
-    "client": ("protocol", "pacing", "transport", "errors", "model"),
-    "jobs": ("client", "errors", "model"),
-    "cli": ("jobs", "emulator", "client", "pacing", "protocol.versions", "errors", "model"),
+    "sender": ("pacing", "transport", *CORE),
+    "outcome_stream": ("sender", "pacing", *CORE),
+    "stream": ("outcome_stream", "sender", "pacing", *CORE),
+    "client": (*CLIENT, *CORE),
+    "jobs": ("client", "stream", "pacing", "errors", "model"),
+    "cli": ("jobs", "emulator", *CLIENT, "protocol.versions", "errors", "model"),
     "emulator": ("protocol.message", "protocol.versions", "protocol.published", "errors"),
+    "__main__": ("cli",),
 }
 """cli > jobs > client > transport, pacing, protocol > model, errors. The emulator is the other
 peer: a codec shared with the client would let one mistake cancel the other out."""
@@ -34,12 +41,15 @@ peer: a codec shared with the client would let one mistake cancel the other out.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgspec": ("",),
     "aiohttp": ("transport", "emulator.server"),
+    "yarl": ("transport",),
     "aiolimiter": ("pacing",),
     "click": ("cli",),
     "rich": ("cli",),
     "pyarrow": ("jobs",),
+    "pytest": ("emulator.pytest_plugin",),
 }
-"""Third-party library: the modules or folders that may import it. "" is all."""
+"""Third-party library: the modules or folders that may import it. "" is all. An import for typing
+alone is free: it names what a caller hands over."""
 
 LAZY = {"pyarrow"}
 """Libraries of optional extras: imported where they are used, never when a module loads."""
@@ -50,8 +60,10 @@ NOT_PURE = {
 }
 """What the sans-IO core never imports: loops, clocks, chance, files."""
 
-MOST_LINES_A_FILE = 350
+MOST_LINES = {PACKAGE: 350, "tests": 400, "benchmarks": 350}
+"""Lines of a file, by folder."""
 MOST_LINES_A_FUNCTION = 45
+"""Without its docstring."""
 
 
 class Import(NamedTuple):
@@ -134,7 +146,8 @@ def problems(name: str, allowed: tuple[str, ...], found: Import) -> Iterator[str
         if within(name, ("protocol",)) and top in NOT_PURE:
             yield f"{name} is sans-IO and must not know {top}"
     elif top not in LIBRARIES:
-        yield f"{top} is not in LIBRARIES"
+        if not found.typing_only:
+            yield f"{top} is not in LIBRARIES"
     elif not found.typing_only:
         if LIBRARIES[top] != ("",) and not within(name, LIBRARIES[top]):
             yield f"{top} is only for {', '.join(LIBRARIES[top])}"
@@ -164,10 +177,13 @@ def test_the_core_never_awaits(path: Path) -> None:
 def test_files_and_functions_stay_short(path: Path) -> None:
     """No file and no function grows past what a reader holds in mind."""
     source = path.read_text()
-    assert len(source.splitlines()) <= MOST_LINES_A_FILE
+    assert len(source.splitlines()) <= MOST_LINES[path.relative_to(ROOT).parts[0]]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if ast.get_docstring(node, clean=False) is not None:
+                docstring = node.body[0]
+                lines -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
             assert lines <= MOST_LINES_A_FUNCTION, f"{node.name}: {lines} lines"
 
 

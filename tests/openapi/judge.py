@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 from hubassoc_async.protocol.message import Request, Response
 
 FORMATS = FormatChecker(["date-time", "uuid"])
+VERSION = re.compile(r"/(v\d+|\d{4}-\d{2})/")  # not the betas
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -57,9 +58,8 @@ class Judge:
 
     def __init__(self, folder: Path) -> None:
         self.operations: list[Operation] = []
-        for path in sorted(folder.glob("*.json")):
-            if not path.stem.endswith("-beta"):
-                self.operations.extend(_operations(path))
+        for path in sorted(folder.rglob("*.json")):
+            self.operations.extend(_operations(path))
         # the most literal path first: …/default/… is no object type
         self.operations.sort(key=lambda one: one.pattern.pattern.count("[^/]+"))
 
@@ -111,13 +111,16 @@ class Judge:
 def _operations(path: Path) -> Iterator[Operation]:
     document = json.loads(path.read_text(encoding="utf-8"))
     components = _strict(deepcopy(document["components"]))
-    version = path.stem.partition("-")[2]
     for template, methods in document["paths"].items():
+        found = VERSION.search(template)
+        if found is None:
+            continue
+        version = found[1]
         pattern = "".join(
             "[^/]+" if part.startswith("{") else re.escape(part)
             for part in re.split(r"(\{[^}]+\})", template)
         )
-        tail = "/".join(part for part in template.split("/")[1:] if version not in part)
+        tail = template[1:].replace(f"{version}/", "")
         for method in METHODS:
             if method not in methods:
                 continue
