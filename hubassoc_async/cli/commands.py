@@ -3,6 +3,7 @@
 import click
 
 from hubassoc_async.cli.demo import demo
+from hubassoc_async.cli.emulator import emulator_command
 from hubassoc_async.cli.read import read
 
 
@@ -18,3 +19,4 @@ def hubassoc() -> None:
 
 hubassoc.add_command(read)
 hubassoc.add_command(demo)
+hubassoc.add_command(emulator_command)

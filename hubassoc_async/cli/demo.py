@@ -25,7 +25,7 @@ from hubassoc_async.pacing import Quota
 _PATIENCE = 5.0  # seconds for the portal to end by itself
 
 
-@click.command()
+@click.command(short_help="Try it without an account: read from a portal on this machine.")
 @click.pass_context
 def demo(context: click.Context) -> None:
     """Try it without an account: read 50,000 contacts from a portal on this machine.

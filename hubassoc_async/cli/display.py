@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _REFRESH = 0.2  # seconds between two pictures on a terminal
 _LINE_EVERY = 10.0  # seconds between two lines where there is none
-_MEMORY = 10.0  # seconds that the rate looks back
+_MEMORY = 30.0  # seconds that the rate looks back: some windows of the quota
 
 
 class Display:
@@ -58,7 +58,7 @@ class Display:
         return now
 
     def _rate(self) -> float:
-        """Ids a second, over the last ten seconds."""
+        """Ids a second, lately."""
         (start, before), (end, after) = self._samples[0], self._samples[-1]
         return (after - before) / (end - start) if end > start else 0.0
 

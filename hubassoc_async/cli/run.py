@@ -218,8 +218,8 @@ class Run:
         if job.unread is not None:
             rest = counted(job.remaining, "id")
             yield f"  not read: {job.unread} ({rest}; go on with --ids {job.unread})"
-        elif stopped and job.output is None and job.progress().ids == 0:
-            yield "  nothing was read and nothing was written"
+        elif stopped and job.output is None and not self._options.sink.blocks:
+            yield "  no file was written"
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)

@@ -41,7 +41,8 @@ class NewFile:
     def __init__(self, path: Path) -> None:
         """Raises ``OSError`` when the directory is not there or cannot be written to."""
         self._path = path
-        self._target = Path(os.path.realpath(path))  # through a link, not in its place
+        # through a link, not in its place
+        self._target = Path(os.path.realpath(path)) if path.is_symlink() else path
         self._part = self._target.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self.file: IO[bytes] = self._part.open("xb", buffering=_BUFFER)
 
@@ -54,7 +55,7 @@ class NewFile:
         if complete:
             self._part.replace(self._target)
         else:
-            path = free_partial(path)
+            path = free_partial(self._target)  # there: a link can lead to another disk
             self._part.rename(path)
         _sync_directory(self._target.parent)
         return path
@@ -91,9 +92,10 @@ class OpenStream:
 def open_target(path: Path) -> Target:
     """A new file, or what stands at the path if that is no regular file.
 
-    To put a file in the place of a pipe or a device would break it.
+    To put a file in the place of a pipe or a device would break it, and ``/dev/stderr`` stays what
+    it is though it may lead to a file.
     """
-    if path.exists() and not path.is_file():
+    if path.exists() and (not path.is_file() or _is_descriptor(path)):
         return OpenStream(path.open("wb", buffering=_BUFFER), owned=True)
     return NewFile(path)
 
@@ -109,6 +111,11 @@ def free_partial(path: Path) -> Path:
     names = chain((f"{stem}.partial",), (f"{stem}.partial-{n}" for n in count(2)))
     free = (at for name in names if not (at := path.with_name(name + suffixes)).exists())
     return next(free)
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Whether a path is another name for something that this process has open."""
+    return str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
 def _sync_directory(path: Path) -> None:

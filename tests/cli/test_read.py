@@ -91,7 +91,8 @@ async def test_stdin_to_stdout(portal: Portal, url: str, tmp_path: Path) -> None
     stdin = "".join(f"{one}\n" for one in some).encode()
     done = await read(url, "--ids", "-", "--output", "-", cwd=tmp_path, stdin=stdin)
     assert done.status == 0
-    assert from_ndjson(done.out) == {str(one): truth(portal)[str(one)] for one in some}
+    expected = truth(portal)
+    assert from_ndjson(done.out) == {str(one): expected[str(one)] for one in some}
     assert names(tmp_path) == []
 
 

@@ -95,7 +95,7 @@ async def test_daily_quota_at_once(portal: Portal, url: str, ids: Path, tmp_path
     portal.fail("daily")
     done = await read(url, "--ids", ids, *OUTPUT, cwd=tmp_path)
     assert done.status == 4
-    assert "nothing was read and nothing was written" in done.err
+    assert "no file was written" in done.err
     assert names(tmp_path) == []
 
 

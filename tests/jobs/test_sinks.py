@@ -258,6 +258,8 @@ def test_through_a_link(tmp_path: Path) -> None:
     file.commit()
     assert link.is_symlink()
     assert (tmp_path / "real" / "y").read_bytes() == b"after"
+    stopped = NewFile(link)
+    assert stopped.commit(complete=False) == tmp_path / "real" / "y.partial"
 
 
 def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
@@ -272,6 +274,14 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
     os.close(reader)
+
+
+def test_a_descriptor_is_no_file(capfd: pytest.CaptureFixture[str]) -> None:
+    """``/dev/stderr`` is written to, also where it leads to a regular file."""
+    target = open_target(Path("/dev/stderr"))
+    target.file.write(b"1001\n")
+    target.commit(complete=False)
+    assert capfd.readouterr().err == "1001\n"
 
 
 FAILURE = Failure("1003", "VALIDATION_ERROR", "no id", "crm.associations.INVALID", "c-1")
