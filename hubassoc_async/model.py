@@ -7,7 +7,7 @@ and millions of them would otherwise be walked over and over.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -43,15 +43,38 @@ class UsageReport(Struct, frozen=True, gc=False):
     """Seconds since 1970, UTC."""
 
 
+AssociationTypes: TypeAlias = tuple[AssociationType, ...]
+
+
 class Association(Struct, frozen=True, gc=False):
     """One associated record, with every type under which it is associated."""
 
     to_object_id: str
-    association_types: tuple[AssociationType, ...]
+    association_types: AssociationTypes
     """Shared between associations of the same types: compare it, do not rely on identity."""
 
 
 Associations: TypeAlias = tuple[Association, ...]
+
+
+def united(types: AssociationTypes, more: AssociationTypes) -> AssociationTypes:
+    """Unite two tuples of types; the very same tuple when nothing is new."""
+    if types is more or not more:
+        return types
+    if not types:
+        return more
+    new = tuple(dict.fromkeys(one for one in more if one not in types))
+    return types + new if new else types
+
+
+def merged(associations: Iterable[Association]) -> Associations:
+    """List each associated record once, its types united."""
+    types: dict[str, AssociationTypes] = {}
+    for one in associations:
+        known = types.get(one.to_object_id)
+        kinds = one.association_types
+        types[one.to_object_id] = kinds if known is None else united(known, kinds)
+    return tuple(Association(to_id, kinds) for to_id, kinds in types.items())
 
 
 class ObjectAssociations(Struct, frozen=True, gc=False):
@@ -207,6 +230,22 @@ class ReadResult(Mapping[str, Associations]):
 
 Pair: TypeAlias = tuple[str, str]
 """``from_object_id`` and ``to_object_id``."""
+TypeGiven: TypeAlias = str | int | AssociationType
+"""A label's name, ``primary``, ``default``, a type id, or the type itself."""
+TypesGiven: TypeAlias = TypeGiven | Iterable[TypeGiven]
+
+
+class Link(NamedTuple):
+    """Two records and the types between them. A plain tuple of two or three does as well."""
+
+    from_object_id: str | int
+    to_object_id: str | int
+    types: TypesGiven = ()
+    row: int | None = None
+    """Where it stands in its file, for messages; None: its place among the links, from 1."""
+
+
+LinkGiven: TypeAlias = Link | tuple[str | int, str | int] | tuple[str | int, str | int, TypesGiven]
 
 
 class WriteResult(Mapping[Pair, Written | Unchanged]):

@@ -17,10 +17,11 @@ from hubassoc_async.model import (
     REPEATED_CURSOR,
     Association,
     Associations,
-    AssociationType,
+    AssociationTypes,
     Failure,
     ObjectAssociations,
     Outcome,
+    united,
 )
 from hubassoc_async.protocol.batching import Batch, Packer
 from hubassoc_async.protocol.ids import check_object_type, object_id
@@ -48,7 +49,7 @@ _LONE_FAILURES = 10  # inputs refused one by one, with nothing answered, before 
 class _Progress(Struct, gc=False):
     """An id that did not come out with its first answer."""
 
-    to: dict[str, tuple[AssociationType, ...]] = field(default_factory=dict)
+    to: dict[str, AssociationTypes] = field(default_factory=dict)
     cursors: set[str] = field(default_factory=set)
     asks: int = 1
     idle: int = 0
@@ -58,9 +59,9 @@ class _Progress(Struct, gc=False):
         new = False
         for association in associations:
             types = self.to.get(association.to_object_id)
-            united = _united(types or (), association.association_types)
-            if types is None or united is not types:
-                self.to[association.to_object_id] = united
+            kinds = united(types or (), association.association_types)
+            if types is None or kinds is not types:
+                self.to[association.to_object_id] = kinds
                 new = True
         return new
 
@@ -182,7 +183,6 @@ class ReadExchange:
                 answer = self._codec.decode_list(next(iter(batch.inputs)), response.body)
             else:
                 answer = self._codec.decode_batch(response.body)
-                answer.pages = _one_page_an_object(answer.pages)
         except ProtocolError as error:
             return protocol_problem(str(error), response)
         if answer.status != "COMPLETE":
@@ -221,20 +221,20 @@ class ReadExchange:
         owed = batch.inputs
         out: list[Outcome] = []
         errors, stray = _attribute(answer.errors, owed)
-        for page in answer.pages:
-            page_id = page.object_id
-            if page_id not in owed:
+        open_ = self._open
+        for one in answer.whole:
+            object_id = one.from_object_id
+            if object_id not in owed:
                 continue  # not asked for: the id that was is owed still
-            error = errors.pop(page_id, None) if errors else None
-            if error is not None and error.sub_category != NO_ASSOCIATIONS:
-                self._take(page)
-                out.append(self._fail(page_id, error, correlation_id))
-            elif page.after is None and self._open[page_id] is None:
-                out.append(ObjectAssociations(page_id, _distinct(page.to)))
-                del self._open[page_id]
-            else:
-                out.extend(self._continue(page, correlation_id))
-            del owed[page_id]
+            if object_id in errors or open_[object_id] is not None:
+                answer.pages.append(Page(object_id, one.to, None))
+                continue
+            out.append(one)
+            del owed[object_id], open_[object_id]
+        for page in answer.pages:
+            if page.object_id in owed:
+                del owed[page.object_id]
+                out.extend(self._merge(page, errors.pop(page.object_id, None), correlation_id))
         for error_id, error in errors.items():
             del owed[error_id]
             out.append(self._close(error_id, error, correlation_id))
@@ -248,16 +248,15 @@ class ReadExchange:
             out.extend(self._ask_again(owed_id, after, correlation_id))
         return out
 
-    def _take(self, page: Page) -> bool:
-        progress = self._open[page.object_id] = self._open[page.object_id] or _Progress()
-        return progress.add(page.to)
-
-    def _continue(self, page: Page, correlation_id: str | None) -> list[Outcome]:
-        """Merge one of a record's several pages; its outcome if it is the last."""
+    def _merge(
+        self, page: Page, error: ItemError | None, correlation_id: str | None
+    ) -> list[Outcome]:
+        """Merge one of a record's several pages; its outcome if it is the last or a failure."""
         page_id, after = page.object_id, page.after
-        new = self._take(page)
-        progress = self._open[page_id]
-        assert progress is not None
+        progress = self._open[page_id] = self._open[page_id] or _Progress()
+        new = progress.add(page.to)
+        if error is not None and error.sub_category != NO_ASSOCIATIONS:
+            return [self._fail(page_id, error, correlation_id)]
         if after is None:
             del self._open[page_id]
             return [ObjectAssociations(page_id, progress.associations())]
@@ -322,40 +321,3 @@ def _attribute(
         if not ours and stray is None:
             stray = error
     return named, stray
-
-
-def _one_page_an_object(pages: list[Page]) -> list[Page]:
-    """Unite pages of one object in one answer. Raises ``ProtocolError`` if their cursors differ."""
-    by_id = {page.object_id: page for page in pages}
-    if len(by_id) == len(pages):
-        return pages
-    by_id.clear()
-    for page in pages:
-        first = by_id.setdefault(page.object_id, page)
-        if first is not page:
-            if first.after and page.after and first.after != page.after:
-                raise ProtocolError(f"two cursors for {page.object_id} in one batch read answer")
-            first.to += page.to
-            first.after = first.after or page.after
-    return list(by_id.values())
-
-
-def _distinct(associations: list[Association]) -> Associations:
-    """Return each associated record once, its types united."""
-    if len(associations) < 2 or len({a.to_object_id for a in associations}) == len(associations):
-        return tuple(associations)
-    progress = _Progress()
-    progress.add(associations)
-    return progress.associations()
-
-
-def _united(
-    types: tuple[AssociationType, ...], more: tuple[AssociationType, ...]
-) -> tuple[AssociationType, ...]:
-    """Unite two tuples of types; the very same tuple when nothing is new."""
-    if types is more or not more:
-        return types
-    if not types:
-        return more
-    new = tuple(dict.fromkeys(one for one in more if one not in types))
-    return types + new if new else types

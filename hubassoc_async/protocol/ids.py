@@ -33,6 +33,8 @@ def object_id(value: object) -> str | None:
 
     Takes str (blanks around it are dropped) and anything that is an integer, such as numpy's.
     """
+    if value.__class__ is int:
+        return str(value) if 0 <= value <= _MAX_ID else None  # type: ignore[operator]
     if isinstance(value, str):
         text = value.strip()
     else:

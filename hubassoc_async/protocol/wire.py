@@ -9,13 +9,22 @@ ones: they are taken as raw bytes and looked up, so that equal types are one tup
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, field
 
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import Association, AssociationType
+from hubassoc_async.model import (
+    Association,
+    Associations,
+    AssociationType,
+    AssociationTypes,
+    ObjectAssociations,
+    merged,
+)
 from hubassoc_async.protocol.v3_names import v3_association_type
 
 T = TypeVar("T")
@@ -28,7 +37,8 @@ class Page(Struct, gc=False):
     """What one answer says of one object: some of its associations, and where to go on."""
 
     object_id: str
-    to: list[Association]
+    to: Associations
+    """Each associated record once."""
     after: str | None
 
 
@@ -46,7 +56,11 @@ class Answer(Struct, gc=False):
     """The body of a batch operation that HubSpot did not refuse as a whole."""
 
     status: str
+    whole: list[ObjectAssociations]
+    """Objects that are listed from some cursor to their end: no object is here or in ``pages``
+    twice."""
     pages: list[Page]
+    """Objects that go on, or whose place in the paging the body does not tell."""
     errors: list[ItemError]
 
 
@@ -115,6 +129,9 @@ class _Type(Struct, gc=False):
     label: str | None = None
 
 
+_FROM_ID_OF = attrgetter("from_.id")
+_TO_OF = attrgetter("to")
+_TYPES_OF = attrgetter("association_types")
 _decode_types = msgspec.json.Decoder(list[_Type]).decode
 
 
@@ -125,27 +142,49 @@ class ReadCodec(Generic[To]):
         self,
         decode_batch: Callable[[bytes], _Batch[To]],
         decode_list: Callable[[bytes], _List[To]],
-        associations: Callable[[list[To]], list[Association]],
+        id_of: Callable[[To], str | int],
+        types_of: Callable[[list[To]], list[AssociationTypes]],
     ) -> None:
         self._batch = decode_batch
         self._list = decode_list
-        self._associations = associations
+        self._id_of = id_of
+        self._types_of = types_of
 
     def decode_batch(self, body: bytes) -> Answer:
         """Decode a batch read. Raises ``ProtocolError``."""
         batch = _decode(self._batch, body, "batch read answer")
-        associations = self._associations
-        pages = [
-            Page(_text(result.from_.id), associations(result.to), _after(result.paging))
-            for result in batch.results
-        ]
-        return Answer(batch.status, pages, _item_errors(batch.errors))
+        # All results at once: 3,300 associations in a few passes of C, not in a thousand loops.
+        wire = list(chain.from_iterable(map(_TO_OF, batch.results)))
+        to_ids, associations = self._associations(wire)
+        object_ids = list(map(str, map(_FROM_ID_OF, batch.results)))
+        answer = Answer(batch.status, [], [], _item_errors(batch.errors))
+        start = 0
+        for object_id, result in zip(object_ids, batch.results, strict=True):
+            end = start + len(result.to)
+            to = tuple(associations[start:end])
+            if end - start > 1 and len(set(to_ids[start:end])) < end - start:
+                to = merged(to)
+            if result.paging is None or result.paging.next is None:
+                answer.whole.append(ObjectAssociations(object_id, to))
+            else:
+                answer.pages.append(Page(object_id, to, result.paging.next.after))
+            start = end
+        if len(set(object_ids)) < len(object_ids):
+            _unite(answer)
+        return answer
 
     def decode_list(self, object_id: str, body: bytes) -> Answer:
-        """Decode the GET list of one record. Raises ``ProtocolError``."""
+        """Decode the GET list of one record: one page. Raises ``ProtocolError``."""
         listed = _decode(self._list, body, "association list")
-        page = Page(object_id, self._associations(listed.results), _after(listed.paging))
-        return Answer(listed.status, [page], [])
+        _, associations = self._associations(listed.results)
+        after = (
+            None if listed.paging is None or not listed.paging.next else listed.paging.next.after
+        )
+        return Answer(listed.status, [], [Page(object_id, merged(associations), after)], [])
+
+    def _associations(self, wire: list[To]) -> tuple[list[str], list[Association]]:
+        to_ids = list(map(str, map(self._id_of, wire)))  # str() leaves a str as it is
+        return to_ids, list(map(Association, to_ids, self._types_of(wire)))
 
 
 def read_codec(shape: Literal["v3", "v4"]) -> ReadCodec[Any]:
@@ -154,44 +193,54 @@ def read_codec(shape: Literal["v3", "v4"]) -> ReadCodec[Any]:
         return ReadCodec(
             msgspec.json.Decoder(_Batch[_V3To]).decode,
             msgspec.json.Decoder(_List[_V3To]).decode,
-            lambda wire: [Association(_text(to.id), v3_association_type(to.type)) for to in wire],
+            attrgetter("id"),
+            lambda wire: [v3_association_type(to.type) for to in wire],
         )
     return ReadCodec(
         msgspec.json.Decoder(_Batch[_V4To]).decode,
         msgspec.json.Decoder(_List[_V4To]).decode,
-        _SharedTypes().associations,
+        attrgetter("to_object_id"),
+        _SharedTypes(),
     )
 
 
 class _SharedTypes:
-    """Makes associations whose equal type lists are one tuple."""
+    """Decodes association types such that equal ones are one tuple."""
 
     def __init__(self) -> None:
-        self._types: dict[bytes, tuple[AssociationType, ...]] = {}
+        self.known: dict[bytes, AssociationTypes] = {}
 
-    def associations(self, wire: list[_V4To]) -> list[Association]:
-        known = self._types.get
-        out = []
-        for to in wire:
-            raw = bytes(to.association_types)
-            to_id = to.to_object_id
-            out.append(
-                Association(
-                    to_id if to_id.__class__ is str else str(to_id),  # _text, in line: hot
-                    known(raw) or self._learn(raw),
-                )
-            )
-        return out
+    def __call__(self, wire: list[_V4To]) -> list[AssociationTypes]:
+        raws = list(map(bytes, map(_TYPES_OF, wire)))
+        types = list(map(self.known.get, raws))
+        return [known or self._learn(raw) for known, raw in zip(types, raws, strict=True)]
 
-    def _learn(self, raw: bytes) -> tuple[AssociationType, ...]:
+    def _learn(self, raw: bytes) -> AssociationTypes:
         types = tuple(
             AssociationType(wire.category, wire.type_id, wire.label)
             for wire in _decode(_decode_types, raw, "associationTypes")
         )
-        if len(self._types) >= _TYPES_REMEMBERED:
-            self._types.clear()
-        self._types[raw] = types
+        if len(self.known) >= _TYPES_REMEMBERED:
+            self.known.clear()
+        self.known[raw] = types
         return types
+
+
+def _unite(answer: Answer) -> None:
+    """Unite the entries of an object that an answer lists more than once.
+
+    Raises ``ProtocolError`` where their cursors differ.
+    """
+    united: dict[str, Page] = {}
+    entries = [Page(one.from_object_id, one.to, None) for one in answer.whole]
+    for page in (*entries, *answer.pages):
+        first = united.setdefault(page.object_id, page)
+        if first is not page:
+            if first.after and page.after and first.after != page.after:
+                raise ProtocolError(f"two cursors for {page.object_id} in one batch read answer")
+            first.to = merged((*first.to, *page.to))
+            first.after = first.after or page.after
+    answer.whole, answer.pages = [], list(united.values())
 
 
 def _decode(decoder: Callable[[bytes], T], body: bytes, what: str) -> T:
@@ -201,14 +250,6 @@ def _decode(decoder: Callable[[bytes], T], body: bytes, what: str) -> T:
         raise ProtocolError(f"{what}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"{what} of {len(body)} bytes is not JSON: {error}") from None
-
-
-def _text(wire_id: str | int) -> str:
-    return wire_id if isinstance(wire_id, str) else str(wire_id)
-
-
-def _after(paging: _Paging | None) -> str | None:
-    return paging.next.after if paging is not None and paging.next is not None else None
 
 
 def _item_errors(errors: Iterable[_Error] | None) -> list[ItemError]:
