@@ -19,7 +19,10 @@ STARTED = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--openapi DIR``: HubSpot's published files, which are no part of this project."""
+    """Add ``--openapi=DIR``: HubSpot's published files, which are no part of this project.
+
+    With the equals sign: pytest looks for its settings around whatever stands alone and exists.
+    """
     parser.addoption(
         "--openapi",
         type=Path,

@@ -1,1 +1,1 @@
-"""HubSpot's own OpenAPI files as a judge of both peers. Needs ``pytest --openapi DIR``."""
+"""HubSpot's own OpenAPI files as a judge of both peers. Needs ``pytest --openapi=DIR``."""

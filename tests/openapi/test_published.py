@@ -1,4 +1,4 @@
-"""Both peers against HubSpot's own files, with ``pytest --openapi DIR``.
+"""Both peers against HubSpot's own files, with ``pytest --openapi=DIR``.
 
 The client's requests must be as published; so must the portal's answers, but for the differences
 listed in ``allowances``. Each of those must be met: one that is not is stale.
@@ -25,7 +25,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """Read the published files, or skip."""
     folder = request.config.getoption("--openapi")
     if folder is None:
-        pytest.skip(f"needs --openapi DIR with HubSpot's files, published in {SPECIFICATIONS}")
+        pytest.skip(f"needs --openapi=DIR with HubSpot's files, published in {SPECIFICATIONS}")
     assert isinstance(folder, Path)
     assert folder.is_dir(), f"--openapi {folder} is no folder"
     return Judge(folder)
