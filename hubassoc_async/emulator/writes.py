@@ -122,7 +122,7 @@ def archive_labels(call: Call) -> Response:
     try:
         pairs, _ = create_inputs(call.asked.body, direction, graph.catalog, most, v3=v3)
     except BadType as bad:
-        return _bad_type(call, str(bad))
+        raise Refused(400, str(bad), "VALIDATION_ERROR", INVALID_TYPE) from None
     check_froms((pair.from_id for pair in pairs), most)
     call.asked.count = len(pairs)
     for pair in pairs:
