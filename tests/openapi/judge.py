@@ -8,16 +8,18 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
+from uuid import UUID
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
 from hubassoc_async.protocol.message import Request, Response
 
-FORMATS = FormatChecker(["date-time", "uuid"])
+FORMATS = FormatChecker(())
 VERSION = re.compile(r"/(v\d+|\d{4}-\d{2})/")  # not the betas
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -26,7 +28,17 @@ def _int32(value: object) -> bool:
     return not isinstance(value, int) or -(2**31) <= value < 2**31
 
 
+def _date_time(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+def _uuid(value: object) -> bool:
+    return not isinstance(value, str) or str(UUID(value)) == value.lower()
+
+
 FORMATS.checks("int32")(_int32)
+FORMATS.checks("date-time", raises=ValueError)(_date_time)
+FORMATS.checks("uuid", raises=ValueError)(_uuid)
 
 
 class Difference(NamedTuple):
