@@ -81,8 +81,8 @@ def _explain(console: Console, output: Path, progress: Progress) -> None:
     _say(
         console,
         f"\n{progress.requests} requests of up to 1,000 contacts were enough. The portal takes "
-        f"{demo_portal.REQUESTS} of them in any {demo_portal.SECONDS:g} s; {progress.rate_limited} "
-        "were too many. One was answered by an error on purpose, and was repeated. "
+        f"{demo_portal.REQUESTS} of them in any {demo_portal.SECONDS:g} s and refused "
+        f"{progress.rate_limited}. One was answered by an error on purpose, and was repeated. "
         f"{demo_portal.HEAVY} contacts have {demo_portal.HEAVY_SIZE:,} companies each, on several "
         "pages, which shared the requests of other contacts. One line of the file is one contact:",
     )

@@ -70,7 +70,7 @@ class Display:
         grid.add_column(no_wrap=True, justify="right", min_width=4)
         total = max(now.total, now.ids) if now.total is not None else None
         bar = ProgressBar(total=total, completed=now.ids, pulse=total is None)
-        share = f"{now.ids / total:.0%}" if total else ""
+        share = f"{100 * now.ids // total}%" if total else ""
         grid.add_row(Text(self._title, style="bold"), bar, _done(now), share)
         status = Text(no_wrap=True, overflow="ellipsis", style="dim")
         return Group(grid, status.append(self._status(now)))
