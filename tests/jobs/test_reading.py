@@ -120,10 +120,10 @@ def read(
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     """A portal that nothing is wrong with."""
-    yield PORTAL
     PORTAL.heal()
+    return PORTAL
 
 
 @settings(max_examples=40, deadline=None)
