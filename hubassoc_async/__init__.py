@@ -16,23 +16,36 @@ from hubassoc_async.errors import (
     TransportError,
     UsageError,
 )
+from hubassoc_async.labels import CreatedLabel, Labels
+from hubassoc_async.limits import Limits
 from hubassoc_async.model import (
     FAILURE_CATEGORIES,
     Association,
+    AssociationLimit,
     Associations,
     AssociationType,
     Failure,
+    Link,
     ObjectAssociations,
     Outcome,
     ReadResult,
+    Unchanged,
+    UsageReport,
+    WriteOutcome,
+    WriteResult,
+    Written,
 )
+from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import Clock, Quota
+from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Request, Response
+from hubassoc_async.protocol.planning import WritePlan
 from hubassoc_async.protocol.retry import RetryPolicy
 from hubassoc_async.protocol.versions import VERSIONS, ApiVersion
 from hubassoc_async.sender import Counters
 from hubassoc_async.stream import ReadCounts, ReadStream
 from hubassoc_async.transport import AiohttpTransport, Transport
+from hubassoc_async.write_stream import WriteCounts, WriteStream
 
 __all__ = [
     "FAILURE_CATEGORIES",
@@ -41,6 +54,7 @@ __all__ = [
     "ApiError",
     "ApiVersion",
     "Association",
+    "AssociationLimit",
     "AssociationType",
     "Associations",
     "AssociationsClient",
@@ -48,11 +62,17 @@ __all__ = [
     "Clock",
     "ConnectError",
     "Counters",
+    "CreatedLabel",
     "DailyQuotaSpent",
     "DeadlineExceeded",
     "Failure",
     "HubAssocError",
+    "LabelTypes",
+    "Labels",
+    "Limits",
+    "Link",
     "ObjectAssociations",
+    "OnePair",
     "Outcome",
     "ProtocolError",
     "Quota",
@@ -68,5 +88,13 @@ __all__ = [
     "ServerError",
     "Transport",
     "TransportError",
+    "Unchanged",
     "UsageError",
+    "UsageReport",
+    "WriteCounts",
+    "WriteOutcome",
+    "WritePlan",
+    "WriteResult",
+    "WriteStream",
+    "Written",
 ]

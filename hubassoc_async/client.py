@@ -8,21 +8,27 @@ import random
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
-import aiohttp
-
+from hubassoc_async.calls import Caller
 from hubassoc_async.errors import HubAssocError, UsageError
+from hubassoc_async.labels import Labels
+from hubassoc_async.limits import Limits
 from hubassoc_async.model import ReadResult
+from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import Clock, Pacer, Quota
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import IdSet
+from hubassoc_async.protocol.intake import WriteSettings, needs_types
+from hubassoc_async.protocol.label_types import LabelTypes
+from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.published import object_type_name
 from hubassoc_async.protocol.retry import RetryPolicy
 from hubassoc_async.protocol.versions import DEFAULT_VERSION
 from hubassoc_async.protocol.versions import api_version as find_version
 from hubassoc_async.protocol.wire import read_codec
+from hubassoc_async.protocol.writing import Writing
 from hubassoc_async.sender import Counters, Sender
 from hubassoc_async.stream import Ids, ReadStream
 from hubassoc_async.transport import (
@@ -32,13 +38,18 @@ from hubassoc_async.transport import (
     TokenSource,
     Transport,
 )
+from hubassoc_async.write_stream import Links, WriteStream
+from hubassoc_async.writes import Writes
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
-class AssociationsClient:
-    """Reads CRM associations in bulk, within one portal's quota.
+class AssociationsClient(Writes):
+    """Reads and writes CRM associations in bulk, within one portal's quota.
 
     Use it as ``async with AssociationsClient(token) as client``, or call ``aclose`` at the end.
-    Make one for a token and share it: its reads share connections, quota and concurrency.
+    Make one for a token and share it: all it does shares connections, quota and concurrency.
     """
 
     def __init__(
@@ -47,7 +58,7 @@ class AssociationsClient:
         *,
         api_version: str = DEFAULT_VERSION,
         base_url: str = DEFAULT_BASE_URL,
-        session: aiohttp.ClientSession | None = None,
+        session: "aiohttp.ClientSession | None" = None,
         transport: Transport | None = None,
         timeout: float = 60.0,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
@@ -93,12 +104,19 @@ class AssociationsClient:
         self._linger = linger
         self._clock = clock
         self._codec = read_codec(self.api_version.shape)
-        self._streams: WeakSet[ReadStream] = WeakSet()
+        self._streams: WeakSet[ReadStream | WriteStream] = WeakSet()
         self._places = asyncio.Semaphore(concurrency)
         self._sender: Sender | None = None  # made with the first read, in whose loop it lives
         self._closed = False
         self.counters = Counters()
         """What this client has done so far; live."""
+        call = Caller(self.api_version, self._open_sender, self._places)
+        self.labels = Labels(call)
+        """The portal's association labels: what they are, and their definitions."""
+        self.limits = Limits(call)
+        """Association limits, and the report of records near them."""
+        self.one = OnePair(call, self.labels, self._codec)
+        """One pair or one record at a time."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -206,12 +224,7 @@ class AssociationsClient:
         deadline: float | None,
         already: Callable[[str], bool] | None,
     ) -> ReadStream:
-        if self._closed:
-            raise UsageError("the client is closed: make a new one")
-        if isinstance(ids, str | bytes):
-            raise UsageError(f"ids must be an iterable of ids, not one {type(ids).__name__}")
-        if deadline is not None and not deadline > 0:
-            raise UsageError("a deadline is a number of seconds, more than 0")
+        self._check("ids", ids, deadline)
         exchange = ReadExchange(
             self.api_version, from_object_type, to_object_type, codec=self._codec, already=already
         )
@@ -232,7 +245,48 @@ class AssociationsClient:
         self._streams.add(stream)
         return stream
 
+    def _open_write(
+        self,
+        operation: Operation,
+        from_object_type: str,
+        to_object_type: str,
+        links: Links,
+        settings: WriteSettings,
+        deadline: float | None,
+    ) -> WriteStream:
+        self._check("links", links, deadline)
+        ends = from_object_type, to_object_type
+
+        def make(types: LabelTypes | None) -> Writing:
+            version, codec = self.api_version, self._codec
+            return Writing(version, operation, *ends, types, settings, read_codec=codec)
+
+        async def look_up() -> LabelTypes:
+            return await self.labels.types(*ends)
+
+        stream = WriteStream(
+            make,
+            look_up if needs_types(self.api_version, operation) else None,
+            links,
+            self._open_sender(),
+            self._places,
+            linger=self._linger,
+            deadline=deadline,
+        )
+        self._streams.add(stream)
+        return stream
+
+    def _check(self, what: str, items: object, deadline: float | None) -> None:
+        if isinstance(items, str | bytes):
+            raise UsageError(
+                f"{what} must be an iterable of {what}, not one {type(items).__name__}"
+            )
+        if deadline is not None and not deadline > 0:
+            raise UsageError("a deadline is a number of seconds, more than 0")
+
     def _open_sender(self) -> Sender:
+        if self._closed:
+            raise UsageError("the client is closed: make a new one")
         if self._sender is None:
             clock = self._clock or asyncio.get_running_loop()
             self._sender = Sender(

@@ -23,7 +23,7 @@ Knows: nothing else of this package. Does not know: HTTP libraries, versions, JS
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hubassoc_async.model import ReadResult
+    from hubassoc_async.model import Link, ReadResult, WriteResult
 
 
 class HubAssocError(Exception):
@@ -33,6 +33,11 @@ class HubAssocError(Exception):
     """What ``read`` had when it stopped. None for a streaming read, whose caller has it already."""
     unread: tuple[str, ...] = ()
     """Ids that were taken from the caller's iterable and have no outcome."""
+    written: "WriteResult | None" = None
+    """What ``create`` or its like had done when it stopped. None for a streaming write."""
+    unwritten: "tuple[Link, ...]" = ()
+    """Links that were taken from the caller's iterable and have no outcome. Some may have been
+    written all the same; writing them again does no harm."""
 
 
 class UsageError(HubAssocError, ValueError):

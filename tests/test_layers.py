@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "hubassoc_async"
 
 CORE = ("protocol", "errors", "model")
-CLIENT = ("client", "stream", "outcome_stream", "sender", "pacing", "transport")
+WRITES = ("writes", "write_stream", "labels", "limits", "one_pair", "calls")
+CLIENT = ("client", "stream", *WRITES, "outcome_stream", "sender", "pacing", "transport")
 
 LAYERS: dict[str, tuple[str, ...]] = {
     # module or folder: what it may import of this package (itself always); most exact row wins
@@ -29,8 +30,14 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sender": ("pacing", "transport", *CORE),
     "outcome_stream": ("sender", "pacing", *CORE),
     "stream": ("outcome_stream", "sender", "pacing", *CORE),
+    "write_stream": ("outcome_stream", "sender", *CORE),
+    "calls": ("sender", *CORE),
+    "labels": ("calls", *CORE),
+    "limits": ("calls", *CORE),
+    "one_pair": ("calls", "labels", *CORE),
+    "writes": ("write_stream", "labels", "pacing", *CORE),
     "client": (*CLIENT, *CORE),
-    "jobs": ("client", "stream", "pacing", "errors", "model"),
+    "jobs": ("client", "stream", "write_stream", "pacing", "errors", "model"),
     "cli": ("jobs", "emulator", *CLIENT, "protocol.versions", "errors", "model"),
     "emulator": ("protocol.message", "protocol.versions", "protocol.published", "errors"),
     "__main__": ("cli",),

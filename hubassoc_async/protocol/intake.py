@@ -10,10 +10,10 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.model import SECOND_PRIMARY, AssociationType, Failure, Pair, WriteOutcome
+from hubassoc_async.model import SECOND_PRIMARY, AssociationType, Failure, Link, Pair, WriteOutcome
 from hubassoc_async.protocol.ids import IdSet
 from hubassoc_async.protocol.label_types import Key, LabelTypes, type_key
-from hubassoc_async.protocol.links import Change, Link, LinkReader, Operation
+from hubassoc_async.protocol.links import Change, LinkReader, Operation
 from hubassoc_async.protocol.versions import ApiVersion
 
 LabelsMode: TypeAlias = Literal["replace", "append"]
@@ -39,6 +39,11 @@ class WriteSettings(Struct, frozen=True, kw_only=True):
     def gathers(self) -> bool:
         """Whether all links are taken in first."""
         return self.gather or self.strict
+
+
+def needs_types(version: ApiVersion, operation: Operation) -> bool:
+    """Say whether an operation can only be spelt with the types there are."""
+    return operation in ("create", "archive_labels") or not version.labels
 
 
 def check_can_write(version: ApiVersion, operation: Operation, settings: WriteSettings) -> None:
@@ -76,6 +81,8 @@ class Intake:
         labels: bool,
     ) -> None:
         """``start`` takes a change that is to be made now, ``drop`` one back that was not sent."""
+        self.fed = 0
+        """Links given, repeats and invalid ones among them."""
         self.taken = 0
         """Outcomes that are owed or out."""
         self.invalid = 0
@@ -89,7 +96,6 @@ class Intake:
         self._drop = drop
         self._labels = labels
         self._unites = labels or operation != "create"  # v3 has one type an input
-        self._row = 0
         self._refusals: list[str] = []
         self._held: dict[Pair, deque[Change]] = {}
         self._primaries: dict[str, Pair] = {}  # of the whole call: some 200 bytes each
@@ -108,8 +114,8 @@ class Intake:
         """Take links; returns the failures of those that are not valid."""
         out: list[WriteOutcome] = []
         for given in links:
-            self._row += 1
-            change = self._reader.read(given, self._row)
+            self.fed += 1
+            change = self._reader.read(given, self.fed)
             if isinstance(change, Failure):
                 out.append(self._refuse(change))
                 self.taken += 1
@@ -122,7 +128,7 @@ class Intake:
         if self._settings.strict and self.invalid:
             shown = "; ".join(self._refusals)
             raise UsageError(
-                f"{self.invalid} of {self._row} links are not valid, so nothing was sent: {shown}"
+                f"{self.invalid} of {self.fed} links are not valid, so nothing was sent: {shown}"
                 f"{'; …' if self.invalid > len(self._refusals) else ''}"
             )
 

@@ -10,16 +10,14 @@ from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.model import AssociationType
+from hubassoc_async.model import AssociationType, TypeGiven
 from hubassoc_async.protocol.published import PublishedType, object_type_name, published_types
 from hubassoc_async.protocol.v3_names import v3_type_name
-
-TypeGiven: TypeAlias = str | int | AssociationType
-"""A label's name, ``primary``, ``default``, a type id, or the type itself."""
 
 DEFAULT_NAMES: Final = ("default", "unlabelled", "unlabeled")
 """Names for the type without a label, which every association has."""
 
+OTHER_DIRECTION: Final = "is of the other direction"
 _NEAREST = 3  # names that are suggested for an unknown one
 _LISTED = 12  # names that are listed where none is near
 
@@ -47,12 +45,16 @@ class LabelTypes:
         *,
         v3_names: Mapping[int, str] | None = None,
         inverses: Mapping[Key, Key] | None = None,
+        lenient: bool = False,
     ) -> None:
         """``portal``: its definitions there and back; None when they could not be read.
 
         ``v3_names`` by type id, where the definitions are v3's. ``inverses`` that are known, from
-        the creation of labels.
+        the creation of labels. ``lenient``: take a name that only the portal could know on trust.
         """
+        self.unchecked: set[str] = set()
+        """What was taken on trust."""
+        self._lenient = lenient
         self.from_object_type = from_object_type
         self.to_object_type = to_object_type
         self.from_portal = portal is not None
@@ -71,6 +73,12 @@ class LabelTypes:
         where = "the portal's definitions" if self.from_portal else "the published table"
         pair = f"{self.from_object_type}→{self.to_object_type}"
         return f"<LabelTypes {pair}: {len(self.types)} types, from {where}>"
+
+    @property
+    def same_type(self) -> bool:
+        """Whether both ends are of one object type."""
+        one, other = self.from_object_type, self.to_object_type
+        return (object_type_name(one) or one.lower()) == (object_type_name(other) or other.lower())
 
     @property
     def default(self) -> AssociationType | None:
@@ -100,7 +108,11 @@ class LabelTypes:
         if found:
             which = " and ".join(_described(one) for one in found)
             raise UsageError(f"{name!r} is ambiguous: it is {which}: give the type id or its case")
-        raise UsageError(self._unknown_name(name))
+        unknown = self._unknown_name(name)
+        if self._lenient and name and OTHER_DIRECTION not in unknown:
+            self.unchecked.add(name)
+            return AssociationType("UNKNOWN", None, name)
+        raise UsageError(unknown)
 
     def inverse(self, one: AssociationType) -> AssociationType | None:
         """Find the type that the other direction has for this one; None where that is not known.
@@ -174,9 +186,10 @@ class LabelTypes:
             raise UsageError(f"type id {type_id} is ambiguous: it is {which}: give its category")
         turned = next((one for one in self.inverse_types if fits(one)), None)
         if turned is not None:
-            raise UsageError(f"{_described(turned)} is of the other direction{self._meant(turned)}")
-        if category is not None and not self.from_portal:
-            return AssociationType(category, type_id)  # only the portal could tell
+            raise UsageError(f"{_described(turned)} {OTHER_DIRECTION}{self._meant(turned)}")
+        if not self.from_portal and (category is not None or self._lenient):
+            self.unchecked.add(f"{category or 'type'} {type_id}")
+            return AssociationType(category or "UNKNOWN", type_id)  # only the portal could tell
         known = ", ".join(map(_described, self.types[:_LISTED])) or "none is known"
         raise UsageError(f"there is no type {type_id} from {here}: {known}")
 
@@ -184,7 +197,7 @@ class LabelTypes:
         here = f"{self.from_object_type} to {self.to_object_type}"
         for turned in self.inverse_types:
             if turned.label is not None and turned.label.casefold() == name.casefold():
-                return f"{_described(turned)} is of the other direction{self._meant(turned)}"
+                return f"{_described(turned)} {OTHER_DIRECTION}{self._meant(turned)}"
         labels = {name.casefold(): name for name in DEFAULT_NAMES[:1]}
         labels.update((one.label.casefold(), one.label) for one in self.types if one.label)
         near = get_close_matches(name.casefold(), labels, n=_NEAREST, cutoff=0.5)

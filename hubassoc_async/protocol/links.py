@@ -4,7 +4,7 @@ Knows: ids, rows, types by any name. Does not know: batches, versions' paths, wh
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -18,25 +18,9 @@ from hubassoc_async.model import (
     Pair,
 )
 from hubassoc_async.protocol.ids import object_id
-from hubassoc_async.protocol.label_types import LabelTypes, TypeGiven
-from hubassoc_async.protocol.published import object_type_name
+from hubassoc_async.protocol.label_types import LabelTypes
 
 Operation: TypeAlias = Literal["create", "create_default", "archive", "archive_labels"]
-TypesGiven: TypeAlias = TypeGiven | Iterable[TypeGiven]
-
-
-class Link(NamedTuple):
-    """Two records and the types between them. A plain tuple of two or three does as well."""
-
-    from_object_id: str | int
-    to_object_id: str | int
-    types: TypesGiven = ()
-    """Label names, type ids or ``AssociationType``: one, or several in a list or tuple."""
-    row: int | None = None
-    """Where it stands in its file, for messages; None: its place among the links, from 1."""
-
-
-LinkGiven: TypeAlias = Link | tuple[str | int, str | int] | tuple[str | int, str | int, TypesGiven]
 
 
 class Change(Struct, gc=False):
@@ -103,9 +87,7 @@ class LinkReader:
         self._label_types = label_types
         self._one_type = v3
         self._every = _everything(label_types) if v3 and operation == "archive" else ()
-        ends = label_types.from_object_type, label_types.to_object_type
-        names = [object_type_name(spelling) or spelling.lower() for spelling in ends]
-        self.same_type = names[0] == names[1]
+        self.same_type = label_types.same_type
         self._known: dict[object, tuple[AssociationType, ...] | str] = {}
 
     def read(self, given: object, place: int) -> Change | Failure:

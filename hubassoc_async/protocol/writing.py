@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from hubassoc_async.model import Failure, Unchanged, WriteOutcome, Written
+from hubassoc_async.model import Failure, Link, Unchanged, WriteOutcome, Written
 from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import check_object_type
 from hubassoc_async.protocol.intake import Intake, WriteSettings, check_can_write
 from hubassoc_async.protocol.label_types import LabelTypes, type_key
 from hubassoc_async.protocol.link_packer import WriteBatch
-from hubassoc_async.protocol.links import Change, Link, LinkReader, Operation
+from hubassoc_async.protocol.links import Change, LinkReader, Operation
 from hubassoc_async.protocol.lookups import Answered, Lookups
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.pair_state import added_to, judged, types_by_id, unread
@@ -110,6 +110,11 @@ class Writing:
     def taken(self) -> int:
         """Outcomes that are owed or out."""
         return self._intake.taken
+
+    @property
+    def fed(self) -> int:
+        """Links taken in, repeats and invalid ones among them."""
+        return self._intake.fed
 
     @property
     def unwritten(self) -> tuple[Link, ...]:

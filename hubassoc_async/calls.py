@@ -1,0 +1,37 @@
+"""Single requests over a client's connections, within its quota and its concurrency.
+
+Knows: places and turns. Does not know: what is asked.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from hubassoc_async.protocol.call import Call
+from hubassoc_async.protocol.versions import ApiVersion
+from hubassoc_async.sender import Sender
+
+R = TypeVar("R")
+
+
+class Caller:
+    """Sends one request at a time for whoever calls it; many may."""
+
+    def __init__(
+        self, version: ApiVersion, open_sender: Callable[[], Sender], places: asyncio.Semaphore
+    ) -> None:
+        """``open_sender`` raises ``UsageError`` when the client is closed."""
+        self.version = version
+        self._open_sender = open_sender
+        self._places = places
+
+    async def __call__(self, call: Call[R]) -> R:
+        """Return the call's result. Raises the ``HubAssocError`` that stands in its way."""
+        sender = self._open_sender()
+        async with self._places:
+            turn = await sender.pacer.acquire()
+            try:
+                results = await sender.ask(call, call.batch, turn, repeatable=call.repeatable)
+            finally:
+                turn.give_back()
+        return results[0]
