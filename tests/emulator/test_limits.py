@@ -143,3 +143,19 @@ def test_headers_of_batch_answers(setting: Any, present: bool) -> None:
     """Nobody knows whether they have any, so it is a setting."""
     made = portal(Limits(associations=9), unknowns=Unknowns(batch_headers=setting))
     assert ("x-hubspot-ratelimit-max" in batch(made, "read", ["1"]).headers) == present
+
+
+def test_searches_have_five_a_second_for_the_account() -> None:
+    """A bucket of their own, whoever asks, with a policy of its own; and no headers."""
+    made = portal(Limits(general=100, search=5))
+    path = "/crm/objects/2026-03/contacts/search"
+    answers = [ask(made, "POST", path, {}, now=0.9 * (i == 5) + i // 6) for i in range(7)]
+    assert [answer.status for answer in answers] == [200] * 5 + [429, 200]
+    assert json.loads(answers[5].body)["policyName"] == "SECONDLY"
+    assert "x-hubspot-ratelimit-max" not in answers[0].headers
+
+
+def test_the_associations_policy_has_a_name() -> None:
+    """Which one, nobody knows: a setting."""
+    made = portal(Limits(associations=0), unknowns=Unknowns(associations_policy="ASSOCIATIONS"))
+    assert json.loads(batch(made, "read", ["1"]).body)["policyName"] == "ASSOCIATIONS"

@@ -366,3 +366,18 @@ def test_faults_that_do_nothing(kind: str) -> None:
 def test_misshaped_creates_are_refused(item: Any) -> None:
     """400 for the whole request."""
     assert batch(empty(), "create", [item]).status == 400
+
+
+def test_an_association_touches_neither_record() -> None:
+    """Their last-modified dates stay, so whoever reads by date does not see the change."""
+    portal = empty()
+    before = ask(portal, "GET", "/crm/objects/2026-03/contact", now=0).body
+    batch(portal, "create", [labelled(1, 10, spec(1))], now=3600)
+    assert ask(portal, "GET", "/crm/objects/2026-03/contact", now=7200).body == before
+
+
+def test_ids_past_int32() -> None:
+    """Twelve digits are ordinary."""
+    portal = Portal()
+    portal.associate("contact", 123_456_789_012, "company", 210_987_654_321)
+    assert stored(portal, 123_456_789_012) == {210_987_654_321: [279]}
