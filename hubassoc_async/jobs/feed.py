@@ -12,14 +12,14 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
 _AHEAD: Final = 10_000  # most items read before they are asked for
 
 
-class Feed:
+class Feed(Generic[T]):
     """An iterable that may block, read ahead in a thread and given to an event loop.
 
     What has come is given at once, however long the next item takes. At most 10,000 items are
@@ -27,9 +27,9 @@ class Feed:
     first item is asked for.
     """
 
-    def __init__(self, items: Iterable[str]) -> None:
+    def __init__(self, items: Iterable[T]) -> None:
         self._items = items
-        self._held: deque[str] = deque()
+        self._held: deque[T] = deque()
         self._room = threading.Event()
         self._ended = False
         self._error: BaseException | None = None
@@ -38,10 +38,10 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._fill, name="hubassoc ids", daemon=True)
 
-    def __aiter__(self) -> "Feed":
+    def __aiter__(self) -> "Feed[T]":
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> T:
         if self._thread.ident is None:
             self._thread.start()
         while not self._held:
@@ -62,7 +62,7 @@ class Feed:
         """Whether everything has been given out."""
         return self._ended and not self._held
 
-    def held(self) -> list[str]:
+    def held(self) -> list[T]:
         """Items that were read and not given out."""
         return list(self._held)
 
