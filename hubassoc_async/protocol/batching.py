@@ -4,6 +4,7 @@ Knows: ids and their cursors. Does not know: the wire, time, who sends, what an 
 """
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -113,6 +114,10 @@ class Packer(Halving[Batch]):
             self._fresh.append(object_id)
         else:
             self._cursors.append((object_id, after))
+
+    def extend(self, object_ids: Iterable[str]) -> None:
+        """Queue ids that have not been sent."""
+        self._fresh.extend(object_ids)
 
     def ready(self, *, eager: bool, more_ids: bool, answers_out: bool) -> bool:
         """Say whether ``next`` has a batch that should go now."""

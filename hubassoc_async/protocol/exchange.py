@@ -130,21 +130,23 @@ class ReadExchange:
 
     def feed(self, ids: Iterable[object]) -> list[Outcome]:
         """Take ids; returns the failures of those that are not ids."""
-        failed: list[Outcome] = []
-        open_, packer, already = self._open, self.packer, self._already
+        failed: dict[str, Outcome] = {}
+        fresh: list[str] = []
+        open_, already = self._open, self._already
         for given in ids:
             known = object_id(given)
             text = str(given) if known is None else known
             if text in open_ or (already is not None and already(text)):
                 continue
-            self.taken += 1
             if known is None:
                 message = f"{given!r} is not a record id (a whole number): it was not sent"
-                failed.append(Failure(text, INVALID_ID, message))
+                failed[text] = Failure(text, INVALID_ID, message)
             else:
                 open_[text] = None
-                packer.add(text)
-        return failed
+                fresh.append(text)
+        self.packer.extend(fresh)
+        self.taken += len(fresh) + len(failed)
+        return list(failed.values())
 
     def ready(self, *, eager: bool = False) -> bool:
         """Say whether a batch should go now; ``eager`` ends the wait for a fuller one."""

@@ -233,12 +233,12 @@ def test_a_record_whose_cursors_bring_nothing_new_ends_as_a_failure() -> None:
 def test_what_is_not_an_id_fails_by_itself_and_is_not_sent() -> None:
     """A bad id is a failure value that quotes it; the ids beside it are read."""
     portal = portal_of({1: {9: ()}})
-    given: list[object] = ["abc", "", "-5", "1.0", 1.5, None, True, "007", "9" * 25, " 1 "]
+    given: list[object] = ["abc", "abc", "", "-5", "1.0", 1.5, None, True, "007", "9" * 25, " 1 "]
     exchange = ReadExchange(VERSIONS["2026-03"], "contacts", "companies")
     drive = Drive(exchange, portal, given).run()
     outcomes = drive.by_id()
     assert edges(outcomes.pop("1")) == {"9": frozenset({279})}
-    assert len(outcomes) == len(given) - 1
+    assert len(outcomes) == len(given) - 2
     assert {failure(one).category for one in outcomes.values()} == {"INVALID_ID"}
     assert drive.sizes == [1]
     (asked,) = portal.requests
