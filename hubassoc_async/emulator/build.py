@@ -68,9 +68,8 @@ def build_portal(
 def _degrees(random: Random, size: int, mean: float, lonely: float) -> list[int]:
     """How many companies each contact has: evenly spread from 1 to twice the mean."""
     most = max(1, round(2 * mean) - 1)
-    spread = [0] * round(100 * lonely) + [
-        1 + at * most // 100 for at in range(100 - round(100 * lonely))
-    ]
+    with_any = 100 - round(100 * lonely)
+    spread = [0] * (100 - with_any) + [1 + at * most // with_any for at in range(with_any)]
     return random.choices(spread, k=size)
 
 

@@ -8,6 +8,7 @@ versions, paging.
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise, repeat
 from typing import TypeAlias
@@ -18,6 +19,8 @@ Kind: TypeAlias = tuple[int, ...]
 """Association types (keys of the catalog) that a pair has, in wire order."""
 Runs: TypeAlias = tuple[tuple[int, int], ...]
 """How the ids of a row fall into kinds: the number of a kind, and how many ids have it."""
+Rank: TypeAlias = tuple[tuple[bool, int], ...]
+"""Where a kind stands in a row: the wire order of its types."""
 Row: TypeAlias = tuple[Sequence[int], Runs]
 """Ids, grouped by kind in the order of types, then by id; and those groups."""
 
@@ -176,7 +179,7 @@ class Relation:
         runs = groupby(order, pairs.__getitem__)
         return (order, tuple((kind, len(list(ids))) for kind, ids in runs)) if order else None
 
-    def rank(self, kind: int) -> tuple[tuple[bool, int], ...]:
+    def rank(self, kind: int) -> Rank:
         """Where a kind stands in a row."""
         return tuple(wire_order(key) for key in self.kinds[kind])
 
@@ -193,26 +196,33 @@ class Relation:
         self.bulk = turn_round(source.bulk, turned, [self.rank(k) for k in range(len(self.kinds))])
 
 
-def turn_round(bulk: Bulk, turned: "array[int]", ranks: Sequence[object]) -> Bulk:
+def _ids() -> "array[int]":
+    return array("q")
+
+
+def turn_round(bulk: Bulk, turned: "array[int]", ranks: Sequence[Rank]) -> Bulk:
     """The bulk rows of the other direction, ``turned`` naming the kind that each kind becomes."""
-    buckets: dict[tuple[int, int], array[int]] = {}
+    by_kind: dict[int, defaultdict[int, array[int]]] = {
+        kind: defaultdict(_ids) for kind in set(turned)
+    }
     for from_id, (ids, runs) in bulk.rows():
-        for to_id, kind in zip(ids, kinds_of(runs), strict=True):
-            key = to_id, turned[kind]
-            bucket = buckets.get(key)
-            if bucket is None:
-                bucket = buckets[key] = array("q")
-            bucket.append(from_id)
+        start = 0
+        for kind, count in runs:
+            bucket = by_kind[turned[kind]]
+            for to_id in ids[start : start + count]:
+                bucket[to_id].append(from_id)
+            start += count
     index: dict[int, int] = {}
     offsets, to, shapes = array("Q", [0]), array("q"), array("L")
     known: dict[Runs, int] = {}
-    order = sorted(buckets, key=lambda key: (key[0], ranks[key[1]]))
-    for to_id, keys in groupby(order, lambda key: key[0]):
+    kinds = sorted(by_kind, key=ranks.__getitem__)
+    for to_id in sorted(set().union(*by_kind.values())):
         row: list[tuple[int, int]] = []
-        for key in keys:
-            found = buckets.pop(key)
-            to.extend(found)
-            row.append((key[1], len(found)))
+        for kind in kinds:
+            found = by_kind[kind].pop(to_id, None)
+            if found is not None:
+                to.extend(found)
+                row.append((kind, len(found)))
         index[to_id] = len(index)
         offsets.append(len(to))
         shapes.append(known.setdefault(tuple(row), len(known)))

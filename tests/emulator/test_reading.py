@@ -279,3 +279,37 @@ def test_ids_can_be_strings() -> None:
     """As published, rather than as seen."""
     body = read(small(object_ids="string"), "1")
     assert [to["toObjectId"] for to in body["results"][0]["to"]] == ["10", "11"]
+
+
+@pytest.mark.parametrize(("setting", "ids"), [("primary", {"10"}), ("all", {"10", "11"})])
+def test_which_companies_v3_shows(setting: Any, ids: set[str]) -> None:
+    """Documented as the primary one; a setting."""
+    (result,) = read(small(v3_companies=setting), "1", version="v3")["results"]
+    assert {to["id"] for to in result["to"]} == ids
+
+
+@pytest.mark.parametrize(("setting", "status"), [("refused", 400), ("continued", 200)])
+def test_a_cursor_whose_association_has_gone(setting: Any, status: int) -> None:
+    """Refused, or continued after where it was: a setting."""
+    portal = small(page_size=2, stale_cursor=setting)
+    after = read(portal, "2", pair="contact/deal")["results"][0]["paging"]["next"]["after"]
+    gone = {"from": {"id": "2"}, "to": [{"id": "122"}]}
+    batch(portal, "archive", [gone], pair="contact/deal")
+    response = batch(portal, "read", [{"id": "2", "after": after}], pair="contact/deal")
+    assert response.status == status
+    if status == 200:
+        (result,) = json.loads(response.body)["results"]
+        assert [to["toObjectId"] for to in result["to"]] == [123, 124]
+
+
+@pytest.mark.parametrize("setting", ["asked", "reversed", "shuffled"])
+def test_orders_of_results(setting: Any) -> None:
+    """Each is one that nobody may rely on; all results are there."""
+    portal = small(result_order=setting)
+    ids = [str(i) for i in range(31, 61)]
+    for object_id in ids:
+        portal.associate("contact", object_id, "company", 10)
+    given = [result["from"]["id"] for result in read(portal, *ids)["results"]]
+    assert sorted(given) == ids
+    assert (given == ids) is (setting == "asked")
+    assert (given == ids[::-1]) is (setting == "reversed")
