@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -30,11 +31,21 @@ class Display:
     """Shows the progress of one read on stderr until it is cancelled."""
 
     def __init__(
-        self, console: Console, title: str, progress: Callable[[], Progress], *, bar: bool = True
+        self,
+        console: Console,
+        title: str,
+        progress: Callable[[], Progress],
+        *,
+        trouble: Callable[[], str] = str,
+        bar: bool = True,
     ) -> None:
-        """``bar``: whether there may be one. It is only on a terminal."""
+        """``trouble``: what was last reported, shown while nothing else goes on.
+
+        ``bar``: whether there may be one. It is only on a terminal.
+        """
         self._console = console
         self._title = title
+        self._trouble = trouble
         self._bar = bar and console.is_terminal
         self._progress = progress
         self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
@@ -72,11 +83,20 @@ class Display:
         bar = ProgressBar(total=total, completed=now.ids, pulse=total is None)
         share = f"{100 * now.ids // total}%" if total else ""
         grid.add_row(Text(self._title, style="bold"), bar, _done(now), share)
-        status = Text(no_wrap=True, overflow="ellipsis", style="dim")
-        return Group(grid, status.append(self._status(now)))
+        lines = [Text(self._status(now), "dim", no_wrap=True, overflow="ellipsis")]
+        if trouble := self._stalled(now):
+            lines.append(Text(trouble, "yellow"))
+        # not to the edge: there the ^C that a terminal echoes would begin a line of its own
+        return Group(grid, Constrain(Group(*lines), max(self._console.width - 3, 1)))
 
     def _line(self, now: Progress) -> str:
-        return f"{self._title}: {_done(now)} · {self._status(now)}"
+        trouble = self._stalled(now)
+        more = f" · {trouble}" if trouble else ""
+        return f"{self._title}: {_done(now)} · {self._status(now)}{more}"
+
+    def _stalled(self, now: Progress) -> str:
+        """Why nothing goes on, if nothing does: else one waits and does not know for what."""
+        return self._trouble() if now.retries and not self._rate() else ""
 
     def _status(self, now: Progress) -> str:
         rate = self._rate()
@@ -115,13 +135,19 @@ class ConsoleLines(io.RawIOBase):
 class ConsoleLog(logging.Handler):
     """Log lines on the console, above the bar rather than through it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, shown: int) -> None:
+        """``shown``: the level from which lines are printed. The latest of any is remembered."""
         super().__init__()
         self._console = console
+        self._shown = shown
+        self.latest = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one line."""
-        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        """Remember one line, and print it if it is to be shown."""
+        self.latest = record.getMessage()
+        if record.levelno < self._shown:
+            return
+        text = f"{record.levelname.lower()}: {self.latest}"
         self._console.print(Text(text, style="yellow"), soft_wrap=True)
 
 

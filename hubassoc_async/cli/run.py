@@ -82,6 +82,7 @@ class Run:
     def __init__(self, options: ReadOptions, console: Console) -> None:
         self._options = options
         self._console = console
+        self._log = ConsoleLog(console, logging.DEBUG if options.verbose else logging.WARNING)
         self._signal: int | None = None
         self._stop: BaseException | None = None
         self.progress: Progress | None = None
@@ -91,7 +92,7 @@ class Run:
         """Run it. Returns the exit status."""
         options = self._options
         try:
-            with _logging(self._console, verbose=options.verbose):
+            with _logging(self._log):
                 return asyncio.run(self._run())
         finally:
             options.sink.abort()
@@ -131,7 +132,10 @@ class Run:
             await job.run()
             return
         options = self._options
-        display = Display(self._console, options.title, job.progress, bar=options.bar)
+        trouble = str if options.verbose else lambda: self._log.latest
+        display = Display(
+            self._console, options.title, job.progress, trouble=trouble, bar=options.bar
+        )
         shown = asyncio.create_task(display.run())
         try:
             await job.run()
@@ -203,6 +207,8 @@ class Run:
         if isinstance(stop, BrokenPipeError):
             _drop_stdout()
             return "whoever read the output has closed it"
+        if isinstance(stop, DailyQuotaSpent):
+            return f"{stop} The quota resets at midnight in the account's time zone."
         if isinstance(stop, OSError) and stop.strerror and not isinstance(stop, HubAssocError):
             name = "" if stop.filename is None else f": {stop.filename}"
             return f"{stop.strerror}{name}"
@@ -264,12 +270,11 @@ def _write_summary(path: Path, progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def _logging(console: Console, *, verbose: bool) -> Iterator[None]:
-    """Show the package's log lines: warnings, or everything when it is asked for."""
+def _logging(handler: logging.Handler) -> Iterator[None]:
+    """Give a handler the package's log lines, and warnings with them."""
     logger = logging.getLogger("hubassoc_async")
-    handler = ConsoleLog(console)
     level = logger.level
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

@@ -33,7 +33,7 @@ def progress(ids: int, seconds: float, total: int | None, *, exact: bool = False
     )
 
 
-async def shown(console: Console, *steps: Progress) -> None:
+async def shown(console: Console, *steps: Progress, trouble: str = "") -> None:
     """Show some steps one after the other."""
     given = iter(steps)
     over = asyncio.Event()
@@ -45,7 +45,9 @@ async def shown(console: Console, *steps: Progress) -> None:
             over.set()
             return steps[-1]
 
-    task = asyncio.create_task(Display(console, "contacts → companies", give).run())
+    task = asyncio.create_task(
+        Display(console, "contacts → companies", give, trouble=lambda: trouble).run()
+    )
     await over.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -80,6 +82,17 @@ async def test_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1,000 ids/s · 12 requests · quota 40% · 1 retry · 3 s left" in pictures
     assert "2,000 ids " in pictures  # no total, no share, no time left
     assert "\x1b[?25h" in pictures  # the cursor is back
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+async def test_stalled(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    """While nothing goes on it is shown why, and not once it goes on again."""
+    monkeypatch.setattr(display, "_REFRESH" if terminal else "_LINE_EVERY", 0.0)
+    for ids, expected in ((0, True), (1_000, False)):
+        text = io.StringIO()
+        console = Console(file=text, width=100, force_terminal=terminal, color_system=None)
+        await shown(console, progress(ids, 9.0, None), trouble="no connection")
+        assert ("no connection" in text.getvalue()) == expected
 
 
 async def test_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
