@@ -8,7 +8,7 @@ Knows: formats and files. Does not know: reads, HubSpot, why an id failed.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from gzip import GzipFile
 from pathlib import Path
 from typing import IO, Final, Protocol, TypeAlias
@@ -162,8 +162,18 @@ class FailureSink:
     it would tell of failures that are not there.
     """
 
-    def __init__(self, path: Path | None, stream: Target | None = None) -> None:
-        """A path, or a stream that is written to as failures come; with neither, count only."""
+    def __init__(
+        self,
+        path: Path | None,
+        stream: Target | None = None,
+        *,
+        line: Callable[[Failure], object] | None = None,
+    ) -> None:
+        """A path, or a stream that is written to as failures come; with neither, count only.
+
+        ``line`` makes what a line holds, unless it is the failure of a read.
+        """
+        self._line = line or _line
         self._path = path
         self._stream = stream
         self._target = stream
@@ -174,7 +184,7 @@ class FailureSink:
         if self._target is None and self._path is not None:
             self._target = open_target(self._path)
         if self._target is not None:
-            self._target.file.write(self._encode([_line(failure) for failure in failures]))
+            self._target.file.write(self._encode([self._line(failure) for failure in failures]))
         if self._stream is not None:
             self._stream.file.flush()
 

@@ -1,0 +1,254 @@
+"""Where pairs and links come from: CSV, NDJSON and Parquet files of any length, gzip or not.
+
+The columns are ``from_object_id``, ``to_object_id``, and for links ``type_id`` with ``category``,
+or ``label``: what this package writes can be read again, its failures and what it left included.
+
+Knows: files. Does not know: HubSpot, what a valid id or label is, outcomes.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import msgspec
+
+from hubassoc_async.jobs.text_file import DELIMITERS, SourceError, TextFile, position
+from hubassoc_async.model import AssociationType, Link, TypeGiven
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "from": ("from_object_id", "from_id", "from"),
+    "to": ("to_object_id", "to_id"),
+    "type": ("type_id", "association_type_id"),
+    "category": ("category", "association_category"),
+    "label": ("label",),
+}
+"""Names of the columns, best first, in any case."""
+
+_PARQUET_ROWS: Final = 10_000  # read at a time
+
+
+class PairSource(Protocol):
+    """Where links come from."""
+
+    name: str
+    path: Path | None
+
+    def __iter__(self) -> Iterator[Link]:
+        """The links, once and lazily. Raises ``SourceError`` where they break off."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the source has been given out, 0 to 1. None when that is not known."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the next link can be long in coming, as from a pipe."""
+
+
+def open_pairs(file: Path | IO[bytes], *, typed: bool) -> PairSource:
+    """Open a file of pairs, or with ``typed`` of links; its content says what it is.
+
+    Raises ``SourceError`` when it lacks a column or is none of the formats, and ``OSError``.
+    """
+    if isinstance(file, Path):
+        with file.open("rb") as start:
+            if start.seekable() and start.read(4) == b"PAR1":
+                return ParquetPairs(file, typed=typed)
+    return PairFile(file, typed=typed)
+
+
+class PairFile(TextFile[Link]):
+    """The links of one CSV or NDJSON file, gzip or not, in its order.
+
+    Blank lines are passed over. Values are given as they stand: whether they are ids and labels,
+    the client judges. Each link knows the line that it stands on.
+    """
+
+    other = "give it as a file, it cannot be read from a pipe or compressed"
+
+    def __init__(self, file: Path | IO[bytes], *, typed: bool) -> None:
+        """``typed``: whether links have types, and a file without any cannot be right.
+
+        Raises ``SourceError`` and ``OSError``.
+        """
+        self._typed = typed
+        super().__init__(file)
+
+    def _parse(self, first: str, text: io.TextIOWrapper) -> Iterator[Link]:
+        start = first.strip()
+        if not start:
+            return iter(())
+        lines = chain([first], text)
+        if start.startswith("{"):
+            return self._ndjson(lines)
+        if start.startswith("["):
+            raise SourceError(f"{self.name} is a JSON array: write one link a line (jq -c '.[]')")
+        rows = {d: next(csv.reader([first], delimiter=d), []) for d in DELIMITERS}
+        delimiter = max(rows, key=lambda one: len(rows[one]))
+        columns = _columns(self.name, rows[delimiter], typed=self._typed)
+        return self._csv(lines, delimiter, columns)
+
+    def _csv(self, lines: Iterator[str], delimiter: str, columns: dict[str, int]) -> Iterator[Link]:
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)  # else a lost quote hides rows
+        at_from, at_to = columns["from"], columns["to"]
+        kinds = [columns.get(name, -1) for name in ("type", "category", "label")]
+        known: dict[tuple[str, ...], tuple[TypeGiven, ...]] = {}
+        try:
+            next(rows)
+            for row in rows:
+                if not any(map(str.strip, row)):
+                    continue
+                row += [""] * (max(columns.values()) + 1 - len(row))
+                types: tuple[TypeGiven, ...] = ()
+                if self._typed:
+                    cells = tuple(row[at] if at >= 0 else "" for at in kinds)
+                    found = known.get(cells)
+                    if found is None:
+                        found = known[cells] = _types(*cells)
+                    types = found
+                yield Link(row[at_from].strip(), row[at_to].strip(), types, rows.line_num)
+        except csv.Error as error:
+            where = f"{self.name}, line {rows.line_num}"
+            raise SourceError(f"{where}: {error}: is a quote left open?") from None
+
+    def _ndjson(self, lines: Iterator[str]) -> Iterator[Link]:
+        decode = msgspec.json.Decoder(dict[str, Any]).decode
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                item = decode(line)
+            except msgspec.DecodeError as error:
+                raise SourceError(f"{self.name}, line {number}: {error}") from None
+            if number == 1 and not isinstance(item.get("to"), list):
+                typed = self._typed and "association_types" not in item
+                _columns(self.name, list(item), typed=typed)
+            yield from self._links(item, number)
+
+    def _links(self, item: dict[str, Any], number: int) -> Iterator[Link]:
+        """Give the link of one object, or the links of a record as it was read."""
+        from_id = _first(item, "from")
+        to = item.get("to")
+        if not isinstance(to, list):
+            types = _types_of(item) if self._typed else ()
+            yield Link(from_id, _first(item, "to"), types, number)
+            return
+        for one in to:
+            one = one if isinstance(one, dict) else {}
+            types = _types_of(one) if self._typed else ()
+            yield Link(from_id, _first(one, "to"), types, number)
+
+
+class ParquetPairs:
+    """The links of one Parquet file, in its order; rows are counted from 1."""
+
+    blocks = False
+
+    def __init__(self, path: Path, *, typed: bool) -> None:
+        """Raises ``SourceError`` and ``OSError``."""
+        try:
+            import pyarrow.parquet as pq
+            from pyarrow import ArrowException
+        except ModuleNotFoundError:
+            need = "reading Parquet needs pyarrow: pip install 'hubassoc_async[parquet]'"
+            raise SourceError(f"{path}: {need}") from None
+        self.name = str(path)
+        self.path: Path | None = path
+        try:
+            self._file: Any = pq.ParquetFile(path)
+        except ArrowException as error:
+            raise SourceError(f"{path} is a damaged Parquet file: {error}") from None
+        names = self._file.schema_arrow.names
+        columns = _columns(self.name, names, typed=typed)
+        wanted = columns if typed else {end: columns[end] for end in ("from", "to")}
+        self._names = {what: names[at] for what, at in wanted.items()}
+        self._typed = typed
+        self._rows = self._file.metadata.num_rows
+        self._given = 0
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file has been given out."""
+        return self._given / self._rows if self._given else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Link]:
+        try:
+            columns = [*self._names.values()]
+            for batch in self._file.iter_batches(batch_size=_PARQUET_ROWS, columns=columns):
+                lists = {what: batch.column(name).to_pylist() for what, name in self._names.items()}
+                blank = [None] * batch.num_rows
+                kinds = (lists.get(name, blank) for name in ("type", "category", "label"))
+                for from_id, to_id, *cells in zip(lists["from"], lists["to"], *kinds, strict=True):
+                    self._given += 1
+                    types = _types(*map(_text, cells)) if self._typed else ()
+                    yield Link(_value(from_id), _value(to_id), types, self._given)
+        finally:
+            self.close()
+
+
+def _columns(name: str, header: list[str], *, typed: bool) -> dict[str, int]:
+    """Find the columns by their names. Raises ``SourceError`` for one that is missing."""
+    found = {}
+    for what, names in COLUMNS.items():
+        at = position(header, names)
+        if at is not None:
+            found[what] = at
+    missing = [COLUMNS[end][0] for end in ("from", "to") if end not in found]
+    if typed and not missing and not found.keys() & {"type", "label"}:
+        missing = ["label or type_id"]
+    if missing:
+        shown = ", ".join(repr(column) for column in header[:20])
+        raise SourceError(f"{name} has no column {' and no column '.join(missing)}; it has {shown}")
+    return found
+
+
+def _first(item: dict[str, Any], what: str) -> str | int:
+    for name in COLUMNS[what]:
+        if item.get(name) is not None:
+            return _value(item[name])
+    return ""
+
+
+def _value(value: object) -> str | int:
+    """An id as it stands; for what is none, its text."""
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        return value
+    return "" if value is None else str(value)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _types(type_id: str, category: str, label: str) -> tuple[TypeGiven, ...]:
+    """Types from cells: by id, with its category if that is there, or else by label."""
+    type_id, category, label = type_id.strip(), category.strip(), label.strip()
+    if type_id.isascii() and type_id.isdigit():
+        number = int(type_id)
+        return (AssociationType(category, number),) if category else (number,)
+    given = type_id or label
+    return (given,) if given else ()
+
+
+def _types_of(item: dict[str, Any]) -> tuple[TypeGiven, ...]:
+    """Types from an object: from the list that this package writes, or as from cells."""
+    listed = item.get("association_types")
+    if isinstance(listed, list):
+        return tuple(one for kind in listed if isinstance(kind, dict) for one in _listed(kind))
+    return _types(*(_text(_first(item, what)) for what in ("type", "category", "label")))
+
+
+def _listed(kind: dict[str, Any]) -> tuple[TypeGiven, ...]:
+    category = _text(kind.get("category"))
+    known = "" if category == "UNKNOWN" else category
+    return _types(_text(kind.get("type_id")), known, _text(kind.get("label")))
