@@ -60,7 +60,7 @@ def scale() -> dict[str, float]:
 
     def build() -> None:
         found.append(
-            build_portal(contacts=CONTACTS, companies=COMPANIES, associations=10, lonely=0)
+            build_portal(contacts=CONTACTS, companies=COMPANIES, associations=10.5, lonely=0)
         )
 
     start = _timed(build)

@@ -13,8 +13,9 @@ import msgspec
 
 from hubassoc_async.emulator.bodies import dumps, json_response
 from hubassoc_async.emulator.calls import Asked, query_of
-from hubassoc_async.emulator.faults import Fault, Rule
+from hubassoc_async.emulator.faults import Fault
 from hubassoc_async.emulator.portal import Portal
+from hubassoc_async.emulator.script import Rule
 from hubassoc_async.protocol.message import Request, Response
 
 PREFIX = "/__emulator/"

@@ -3,13 +3,11 @@
 Knows: the definitions of a portal. Does not know: associations, except to count them.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from hubassoc_async.emulator import bodies
 from hubassoc_async.emulator.call import Call
 from hubassoc_async.emulator.catalog import Direction, TypeDef
-from hubassoc_async.emulator.graph import Graph
 from hubassoc_async.emulator.reads import record_id
 from hubassoc_async.emulator.refusals import (
     Refused,
@@ -24,39 +22,6 @@ CAPS_CREATED = {"v4": 201, "2026-03": 201}
 """Status of created association limits, as published; the other versions publish 200."""
 MOST_CAPS = 100
 """Most inputs of a request on association limits. Unknown."""
-
-
-class Caps:
-    """How many records of a type one record may have: HubSpot's own cap and configured ones."""
-
-    def __init__(self, per_record: int | None) -> None:
-        self.per_record = per_record
-        self.configured: dict[tuple[str, str, int], int] = {}
-
-    def exceeded(
-        self,
-        graph: Graph,
-        from_type: str,
-        from_id: int,
-        to_type: str,
-        to_id: int,
-        types: Iterable[TypeDef],
-    ) -> str | None:
-        """What a new pair would exceed, in words, or None."""
-        if self.per_record is None and not self.configured:
-            return None
-        relation = graph.relation(from_type, to_type)
-        pairs = relation.pairs(from_id)
-        if to_id not in pairs and self.per_record is not None and len(pairs) >= self.per_record:
-            return f"{from_type} {from_id} has {len(pairs)} associations with {to_type} already"
-        unlabelled = relation.direction.unlabelled
-        keys = {t.key for t in types} | ({unlabelled.key} if unlabelled else set())
-        for key in keys:
-            most = self.configured.get((from_type, to_type, key))
-            others = (k for to, k in pairs.items() if to != to_id)
-            if most is not None and sum(key in relation.kinds[k] for k in others) >= most:
-                return f"{from_type} {from_id} may have {most} of type {abs(key)} at most"
-        return None
 
 
 def labels(call: Call) -> Response:

@@ -1,24 +1,23 @@
-"""What goes wrong, and when: scripted by number, by what is asked, or by chance from a seed.
+"""What goes wrong: every way in which an answer can be spoilt.
 
-Knows: every way an answer can be spoilt. Does not know: how a right answer is made.
+Knows: how it is spoilt. Does not know: when, nor how a right answer is made.
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
-from random import Random
 
 import msgspec
 from msgspec import Struct
 
 from hubassoc_async.emulator.bodies import dumps, error_response, json_response
-from hubassoc_async.emulator.calls import Asked
 from hubassoc_async.emulator.delivery import Delivery, Reply
 from hubassoc_async.emulator.limits import DAILY, ROLLING, SECONDLY, too_many_requests
 from hubassoc_async.protocol.message import Response
 
 BOMB_SIZE = 256 << 20
 """Bytes that a compressed bomb grows to; on the wire it is a thousandth of that."""
+WBITS = {"gzip": 31, "deflate": 15}
 
 
 class Fault(Struct, frozen=True):
@@ -34,76 +33,6 @@ class Fault(Struct, frozen=True):
     retry_after: float | None = None
     response: Response | None = None
     """The whole answer, for kind ``response``."""
-
-
-class Rule(Struct):
-    """When a fault happens."""
-
-    fault: Fault
-    operation: str | None = None
-    nth: frozenset[int] | None = None
-    """Which matching requests since the rule was made, counted from 1."""
-    when: Callable[[Asked], bool] | None = None
-    probability: float = 1.0
-    times: int | None = None
-    """How often it may still happen."""
-    seen: int = 0
-
-    def meets(self, asked: Asked, random: Random) -> bool:
-        """Whether this request is spoilt. Counts it."""
-        if self.times == 0 or self.operation not in (None, asked.operation):
-            return False
-        if self.when is not None and not self.when(asked):
-            return False
-        self.seen += 1
-        if self.nth is not None and self.seen not in self.nth:
-            return False
-        if self.probability < 1.0 and random.random() >= self.probability:
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
-
-
-class Script:
-    """Every rule of one portal; the first that meets a request decides."""
-
-    def __init__(self, seed: int) -> None:
-        self.rules: list[Rule] = []
-        self._random = Random(seed)  # noqa: S311  chance has to be repeatable here
-
-    def add(
-        self,
-        fault: "Fault | Response | str",
-        *,
-        nth: int | Iterable[int] | None = None,
-        when: Callable[[Asked], bool] | None = None,
-        operation: str | None = None,
-        probability: float = 1.0,
-        times: int | None = None,
-    ) -> Rule:
-        """Add a rule. Raises ``ValueError`` for an unknown kind of fault."""
-        numbers = None if nth is None else frozenset([nth] if isinstance(nth, int) else nth)
-        rule = Rule(as_fault(fault), operation, numbers, when, probability, times)
-        self.rules.append(rule)
-        return rule
-
-    def choose(self, asked: Asked) -> Fault | None:
-        """The fault this request meets."""
-        for rule in self.rules:
-            if rule.meets(asked, self._random):
-                return rule.fault
-        return None
-
-
-def as_fault(fault: "Fault | Response | str") -> Fault:
-    """A fault from its short forms: a name, or a whole answer."""
-    if isinstance(fault, Response):
-        return Fault("response", response=fault)
-    made = Fault(fault) if isinstance(fault, str) else fault
-    if made.kind not in KINDS:
-        raise ValueError(f"unknown fault {made.kind!r}: use one of {', '.join(sorted(KINDS))}")
-    return made
 
 
 def answer(fault: Fault, correlation_id: str) -> Reply | None:
@@ -232,8 +161,7 @@ def _skew(fault: Fault, reply: Reply) -> Reply:
 @lru_cache(maxsize=2)
 def _bomb_bytes(encoding: str) -> bytes:
     part = b" " * (1 << 20)
-    wbits = 31 if encoding == "gzip" else 15
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, wbits)
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, WBITS[encoding])
     parts = [squeeze.compress(part) for _ in range(BOMB_SIZE >> 20)]
     return b"".join([*parts, squeeze.flush()])
 
@@ -242,6 +170,17 @@ def _bomb(encoding: str) -> Callable[[Fault, Reply], Reply]:
     def change(fault: Fault, reply: Reply) -> Reply:
         headers = {**reply.response.headers, "content-encoding": encoding}
         return Reply(Response(reply.response.status, headers, _bomb_bytes(encoding)))
+
+    return change
+
+
+def _packed(encoding: str) -> Callable[[Fault, Reply], Reply]:
+    def change(fault: Fault, reply: Reply) -> Reply:
+        response = reply.response
+        squeeze = zlib.compressobj(wbits=WBITS[encoding])
+        body = squeeze.compress(response.body) + squeeze.flush()
+        headers = {**response.headers, "content-encoding": encoding}
+        return Reply(Response(response.status, headers, body), reply.delay)
 
     return change
 
@@ -285,6 +224,8 @@ CHANGES: dict[str, Callable[[Fault, Reply], Reply]] = {
     "omitted": _omit,
     "duplicated": _duplicate,
     "clock_skew": _skew,
+    "gzip": _packed("gzip"),
+    "deflate": _packed("deflate"),
     "gzip_bomb": _bomb("gzip"),
     "deflate_bomb": _bomb("deflate"),
     "repeated_cursor": _unchanged,

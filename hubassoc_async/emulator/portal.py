@@ -15,13 +15,14 @@ from uuid import UUID
 from hubassoc_async.emulator import auth, bodies, faults
 from hubassoc_async.emulator.call import Call
 from hubassoc_async.emulator.calls import BUCKETS, Asked, Log, Route, asked
-from hubassoc_async.emulator.definitions import Caps
+from hubassoc_async.emulator.caps import Caps
 from hubassoc_async.emulator.delivery import Reply
 from hubassoc_async.emulator.graph import Graph
 from hubassoc_async.emulator.latency import Latency
 from hubassoc_async.emulator.limits import Governor, too_many_requests
 from hubassoc_async.emulator.operations import OPERATIONS
 from hubassoc_async.emulator.refusals import Refused
+from hubassoc_async.emulator.script import Script
 from hubassoc_async.emulator.settings import TIERS, Limits, Unknowns
 from hubassoc_async.protocol.message import Request, Response
 
@@ -56,7 +57,7 @@ class Portal:
         self.time_zone = time_zone
         self.check_objects = check_objects
         self.gate = auth.Gate()
-        self.script = faults.Script(seed)
+        self.script = Script(seed)
         self.log = Log(log_limit, bodies=log_bodies)
         chosen = TIERS[limits] if isinstance(limits, str) else limits
         self.governor = Governor(chosen, self.unknowns, epoch, time_zone)

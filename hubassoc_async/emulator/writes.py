@@ -5,6 +5,7 @@ stored, tokens, limits.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hubassoc_async.emulator import bodies
 from hubassoc_async.emulator.call import Call
@@ -22,6 +23,9 @@ from hubassoc_async.emulator.pairs import (
 from hubassoc_async.emulator.reads import record_id
 from hubassoc_async.emulator.refusals import Refused, decode
 from hubassoc_async.protocol.message import Response
+
+if TYPE_CHECKING:
+    from hubassoc_async.emulator.caps import Pending
 
 
 def create(call: Call) -> Response:
@@ -166,12 +170,14 @@ def _possible(call: Call, pairs: list[Pair], errors: list[str]) -> tuple[list[Pa
     missing: dict[tuple[str, int, str], None] = {}
     kept: list[Pair] = []
     over: list[str] = []
+    pending: Pending = {}
     for pair in pairs:
         lacking = _missing(call, pair)
         missing.update(dict.fromkeys(lacking))
         if lacking:
             continue
-        full = call.portal.caps.exceeded(call.portal.graph, *_ends(call, pair), pair.types)
+        keys = [type_def.key for type_def in pair.types]
+        full = call.portal.caps.exceeded(call.portal.graph, _ends(call, pair), keys, pending)
         if full is None:
             kept.append(pair)
         elif call.portal.unknowns.cap_error == "request":

@@ -131,6 +131,22 @@ def test_association_limits(version: str, created: int, purged: int) -> None:
     assert batch(portal, "create", [labelled(1, 12, spec(279))]).status == 201
 
 
+def test_limits_hold_within_a_batch_and_from_either_side() -> None:
+    """The second of two pairs in one batch finds the first one there."""
+    portal = Portal()
+    portal.add_objects("contact", range(1, 5))
+    portal.add_objects("company", range(10, 15))
+    portal.caps.configured["company", "contact", 280] = 1
+    pairs = [labelled(1, 10, spec(279)), labelled(2, 10, spec(279)), labelled(2, 11, spec(279))]
+    body = json.loads(batch(portal, "create", pairs).body)
+    assert (len(body["results"]), body["numErrors"]) == (2, 1)
+    assert body["errors"][0]["context"] == {"fromObjectId": ["2"], "toObjectId": ["10"]}
+    portal.caps.configured.clear()
+    portal.caps.per_record = 2
+    pairs = [labelled(3, to, spec(279)) for to in (10, 11, 12)]
+    assert json.loads(batch(portal, "create", pairs).body)["numErrors"] == 1
+
+
 @pytest.mark.parametrize("cap", [{"typeId": 99999, "maxToObjectIds": 1}, {"typeId": 279}])
 def test_impossible_limits_are_refused(cap: dict[str, Any]) -> None:
     """A type that is not there, a missing number."""

@@ -287,6 +287,18 @@ async def test_a_clock_that_is_wrong() -> None:
     assert headers["date"].startswith("thu, 01 jan 1970")
 
 
+@pytest.mark.parametrize(("kind", "wbits"), [("gzip", 31), ("deflate", 15)])
+async def test_compressed_answers(kind: str, wbits: int) -> None:
+    """Whole, under their ``Content-Encoding``; in memory they come unpacked."""
+    _, headers, body = split(await over_socket(kind))
+    assert headers["content-encoding"] == kind
+    assert len(json.loads(zlib.decompress(body, wbits))["results"]) == 2
+    made = portal()
+    made.fail(kind)
+    unpacked = await MemoryTransport(made).send(REQUEST)
+    assert len(json.loads(unpacked.body)["results"]) == 2
+
+
 @pytest.mark.parametrize(("kind", "wbits"), [("gzip_bomb", 31), ("deflate_bomb", 15)])
 async def test_bombs_over_a_socket(kind: str, wbits: int) -> None:
     """Little comes over the wire, and it unpacks to very much."""
