@@ -19,8 +19,8 @@ from hubassoc_async.protocol.published import (
 
 ONE_WAY: Final = {("lead", "deal")}
 """Directions that are stored alone: leads to deals are listed from the lead only (observed)."""
-FIRST_PORTAL_TYPE_ID: Final = 1
-"""Ids of a portal's own types start low and overlap with HubSpot's: the category tells apart."""
+FIRST_PORTAL_TYPE_ID: Final = 28
+"""Ids of a portal's own types are small and overlap with HubSpot's: the category tells apart."""
 
 
 class TypeDef(Struct, frozen=True):
@@ -69,6 +69,20 @@ class Direction:
         """The type that a request means by category and id."""
         found = self.types.get(type_id if category == "HUBSPOT_DEFINED" else -type_id)
         return found if found is not None and found.category == category else None
+
+    def meant(self, label: int | str) -> int:
+        """The key of the type that a label's text or a type id means.
+
+        Raises ``ValueError`` for none, and for an id that both HubSpot and the portal have.
+        """
+        if isinstance(label, str):
+            found = [key for key, type_def in self.types.items() if type_def.label == label]
+        else:
+            found = [key for key in {label, -label} if key in self.types]
+        if len(found) == 1:
+            return found[0]
+        what = "more than one type" if found else "no type"
+        raise ValueError(f"{self.from_type} to {self.to_type} has {what} {label!r}")
 
     def named(self, v3_name: str) -> TypeDef | None:
         """The type that a v3 request means by name."""

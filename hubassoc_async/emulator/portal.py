@@ -98,17 +98,10 @@ class Portal:
         direction = self.graph.catalog.direction(source, target)
         if not direction.types:
             raise ValueError(f"{source} and {target} cannot be associated")
+        keys = [direction.meant(label) for label in labels]
         self.graph.objects_of(source).add(int(from_id))
         self.graph.objects_of(target).add(int(to_id))
-        by_label: dict[int | str, int] = {
-            t.label: key for key, t in direction.types.items() if t.label
-        }
-        keys = [by_label.get(label, label) for label in labels]
-        unknown = [key for key in keys if key not in direction.types]
-        if unknown:
-            raise ValueError(f"{source} to {target} has no type {unknown[0]!r}")
-        found = [key for key in keys if isinstance(key, int)]
-        self.graph.put(source, int(from_id), target, int(to_id), found, replace=False)
+        self.graph.put(source, int(from_id), target, int(to_id), keys, replace=False)
 
     def define_label(
         self, from_type: str, to_type: str, label: str, inverse_label: str | None = None

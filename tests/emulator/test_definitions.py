@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hubassoc_async.emulator import Portal
+from hubassoc_async.emulator.catalog import TypeDef
 from tests.emulator.asking import LATER, ask, batch, read
 from tests.emulator.test_writing import labelled, spec
 
@@ -175,3 +176,25 @@ def test_custom_objects() -> None:
     assert result["to"][0]["associationTypes"][0]["category"] == "USER_DEFINED"
     (back,) = read(portal, "500", pair="PETS/contact")["results"]
     assert [to["toObjectId"] for to in back["to"]] == [1]
+
+
+def test_stating_labels() -> None:
+    """By text or by type id; an id that HubSpot and the portal both have is not guessed at."""
+    portal = Portal()
+    there, back = portal.define_label("contact", "company", "Adviser", "Advised by")
+    portal.associate("contact", 1, "company", 10, "Primary", there)
+    (result,) = read(portal, "10", pair="company/contact")["results"]
+    types = [(t["category"], t["typeId"], t["label"]) for t in result["to"][0]["associationTypes"]]
+    assert types == [
+        ("HUBSPOT_DEFINED", 2, "Primary"),
+        ("HUBSPOT_DEFINED", 280, None),
+        ("USER_DEFINED", back, "Advised by"),
+    ]
+    for label in (99999, "Nobody"):
+        with pytest.raises(ValueError, match="has no type"):
+            portal.associate("contact", 1, "company", 10, label)
+    portal.graph.catalog.restore(
+        "ticket", "deal", TypeDef(-28, "USER_DEFINED", "Old", "old", None), unlabelled=False
+    )
+    with pytest.raises(ValueError, match="more than one type 28"):
+        portal.associate("ticket", 1, "deal", 2, 28)
