@@ -23,8 +23,9 @@ from hubassoc_async.errors import (
 from hubassoc_async.model import AssociationType, TypeGiven
 from hubassoc_async.protocol import definitions
 from hubassoc_async.protocol.ids import check_object_type
-from hubassoc_async.protocol.label_types import Key, LabelTypes, type_key
-from hubassoc_async.protocol.published import object_type_name, published_types
+from hubassoc_async.protocol.label_types import LabelTypes
+from hubassoc_async.protocol.published import object_type_name
+from hubassoc_async.protocol.type_names import Key, type_key
 
 _log = logging.getLogger("hubassoc_async")
 _TRIES = 3  # how often a creation of which nothing is known is tried, looking before each
@@ -193,13 +194,7 @@ class Labels:
 
     async def _read_v3(self, ends: Ends, _inverses: dict[Key, Key] | None) -> LabelTypes:
         names = await self._call(definitions.list_v3_types(self._call.version, *ends))
-        published = {row.type_id for row in published_types()}
-        own = [
-            AssociationType(_OWN, type_id, name)
-            for type_id, name in names.items()
-            if type_id not in published
-        ]
-        return LabelTypes(*ends, (own, ()), v3_names=names)
+        return LabelTypes.of_v3(*ends, names)
 
     def _learn(self, ends: Ends, created: list[AssociationType]) -> None:
         """Remember which two types one creation made: there and back."""

@@ -69,12 +69,12 @@ def list_labels(
 
 def list_v3_types(
     version: ApiVersion, from_object_type: str, to_object_type: str
-) -> Call[dict[int, str]]:
-    """List v3's type names of a direction, by type id."""
+) -> Call[list[tuple[int, str]]]:
+    """List v3's types of a direction: id and name. Ids of HubSpot's and of the portal's overlap."""
 
-    def decode(body: bytes) -> dict[int, str]:
+    def decode(body: bytes) -> list[tuple[int, str]]:
         listed = decoded(body, _V3Definitions, "type names")
-        return {int(one.id): one.name for one in listed.results if str(one.id).isdigit()}
+        return [(int(one.id), one.name) for one in listed.results if str(one.id).isdigit()]
 
     return Call(Request("GET", version.labels_path(from_object_type, to_object_type)), decode)
 

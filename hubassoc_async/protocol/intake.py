@@ -12,8 +12,9 @@ from msgspec import Struct
 from hubassoc_async.errors import UsageError
 from hubassoc_async.model import SECOND_PRIMARY, AssociationType, Failure, Link, Pair, WriteOutcome
 from hubassoc_async.protocol.ids import IdSet
-from hubassoc_async.protocol.label_types import Key, LabelTypes, type_key
+from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.links import Change, LinkReader, Operation
+from hubassoc_async.protocol.type_names import Key, type_key
 from hubassoc_async.protocol.versions import ApiVersion
 
 LabelsMode: TypeAlias = Literal["replace", "append"]

@@ -4,29 +4,27 @@ Knows: names, type ids, directions, inverses; the portal's definitions first, th
 table. Does not know: how definitions are fetched, links, records.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.model import AssociationType, TypeGiven
-from hubassoc_async.protocol.published import PublishedType, object_type_name, published_types
+from hubassoc_async.protocol.published import object_type_name
+from hubassoc_async.protocol.type_names import (
+    DEFAULT_NAMES,
+    Key,
+    all_types,
+    portal_names,
+    published_between,
+    published_names,
+    type_key,
+)
 from hubassoc_async.protocol.v3_names import v3_type_name
-
-DEFAULT_NAMES: Final = ("default", "unlabelled", "unlabeled")
-"""Names for the type without a label, which every association has."""
 
 OTHER_DIRECTION: Final = "is of the other direction"
 _NEAREST = 3  # names that are suggested for an unknown one
 _LISTED = 12  # names that are listed where none is near
-
-Key: TypeAlias = tuple[str, int | None]
-
-
-def type_key(one: AssociationType) -> Key:
-    """Tell types apart as HubSpot does: ids of different categories overlap."""
-    return one.category, one.type_id
 
 
 class LabelTypes:
@@ -43,13 +41,13 @@ class LabelTypes:
         to_object_type: str,
         portal: tuple[Iterable[AssociationType], Iterable[AssociationType]] | None = None,
         *,
-        v3_names: Mapping[int, str] | None = None,
+        v3_names: Mapping[Key, str] | None = None,
         inverses: Mapping[Key, Key] | None = None,
         lenient: bool = False,
     ) -> None:
         """``portal``: its definitions there and back; None when they could not be read.
 
-        ``v3_names`` by type id, where the definitions are v3's. ``inverses`` that are known, from
+        ``v3_names``, where the definitions are v3's. ``inverses`` that are known, from
         the creation of labels. ``lenient``: take a name that only the portal could know on trust.
         """
         self.unchecked: set[str] = set()
@@ -59,15 +57,37 @@ class LabelTypes:
         self.to_object_type = to_object_type
         self.from_portal = portal is not None
         """Whether the portal's own definitions are in it, or only the published table."""
-        there, back = _published(from_object_type, to_object_type)
+        there, back = published_between(from_object_type, to_object_type)
         ours, theirs = portal or ((), ())
-        self.types = _merged(ours, there)
-        self.inverse_types = _merged(theirs, back)
+        self.types = all_types(ours, there)
+        self.inverse_types = all_types(theirs, back)
         self._v3_names = dict(v3_names or {})
         self._inverses = dict(inverses or {})
         self._rows = {row.type_id: row for row in there}
-        self._portal_names = _names(ours, self._v3_names)
-        self._published_names = _aliases(self.types, self._rows)
+        self._portal_names = portal_names(ours, self._v3_names)
+        self._published_names = published_names(self.types, self._rows)
+
+    @classmethod
+    def of_v3(
+        cls, from_object_type: str, to_object_type: str, listed: Iterable[tuple[int, str]]
+    ) -> "LabelTypes":
+        """Make them of what v3 lists: ids and names, without saying whose types they are.
+
+        An id that HubSpot publishes is HubSpot's under the name that it is known by, or if it is
+        listed once.
+        """
+        rows = {row.type_id: row for row in published_between(from_object_type, to_object_type)[0]}
+        known = [*listed]
+        ids = [type_id for type_id, _ in known]
+        names: dict[Key, str] = {}
+        own = []
+        for type_id, name in known:
+            if type_id in rows and (v3_type_name(type_id) == name or ids.count(type_id) == 1):
+                names["HUBSPOT_DEFINED", type_id] = name
+            else:
+                own.append(AssociationType("USER_DEFINED", type_id, name))
+                names["USER_DEFINED", type_id] = name
+        return cls(from_object_type, to_object_type, (own, ()), v3_names=names)
 
     def __repr__(self) -> str:
         where = "the portal's definitions" if self.from_portal else "the published table"
@@ -161,9 +181,10 @@ class LabelTypes:
 
     def v3_name(self, one: AssociationType) -> str | None:
         """Spell a type as v3 does; None when v3 has no name for it."""
-        if one.type_id in self._v3_names:
-            return self._v3_names[one.type_id]
-        return v3_type_name(one.type_id) if one.type_id in self._rows else None
+        if type_key(one) in self._v3_names:
+            return self._v3_names[type_key(one)]
+        own = one.category != "HUBSPOT_DEFINED" or one.type_id not in self._rows
+        return None if own else v3_type_name(one.type_id)
 
     def _named(self, name: str) -> list[AssociationType]:
         for names in (self._portal_names, self._published_names):
@@ -231,69 +252,3 @@ class LabelTypes:
 
 def _described(one: AssociationType) -> str:
     return f"{one.category} {one.type_id} ({one.label or 'default'})"
-
-
-def _published(
-    from_object_type: str, to_object_type: str
-) -> tuple[list[PublishedType], list[PublishedType]]:
-    ends = object_type_name(from_object_type), object_type_name(to_object_type)
-    there, back = [], []
-    for row in published_types():
-        pair = row.from_object_type, row.to_object_type
-        if pair == ends:
-            there.append(row)
-        if pair == ends[::-1]:
-            back.append(row)
-    return there, back
-
-
-def _merged(
-    portal: Iterable[AssociationType], published: Iterable[PublishedType]
-) -> tuple[AssociationType, ...]:
-    """The portal's types, and the published ones that it does not list."""
-    found = {type_key(one): one for one in portal}
-    for row in published:
-        one = AssociationType("HUBSPOT_DEFINED", row.type_id, _label(row))
-        found.setdefault(type_key(one), one)
-    return tuple(found.values())
-
-
-def _plain(row: PublishedType) -> str:
-    return f"{row.from_object_type} to {row.to_object_type}".replace("_", " ")
-
-
-def _label(row: PublishedType) -> str | None:
-    """What a published name says beside the two object types; None for the unlabelled type."""
-    name = row.name.lower().removesuffix(" (sdk enum only)")
-    if name == _plain(row):
-        return None
-    both = {*_plain(row).split(), "to"}
-    rest = [word for word in re.findall(r"[a-z]+", name.partition("(")[0]) if word not in both]
-    return rest[0].capitalize() if len(rest) == 1 else row.name
-
-
-def _names(
-    portal: Iterable[AssociationType], v3_names: Mapping[int, str]
-) -> dict[str, list[AssociationType]]:
-    names: dict[str, list[AssociationType]] = {}
-    for one in portal:
-        own = DEFAULT_NAMES if one.label is None else (one.label,)
-        for name in {*own, *filter(None, [v3_names.get(one.type_id or 0)])}:
-            names.setdefault(name.casefold(), []).append(one)
-    return names
-
-
-def _aliases(
-    types: Iterable[AssociationType], rows: Mapping[int, PublishedType]
-) -> dict[str, list[AssociationType]]:
-    """Names that need no definitions: HubSpot's words, v3's names, the one word that tells."""
-    names: dict[str, list[AssociationType]] = {}
-    for one in types:
-        row = rows.get(one.type_id or 0) if one.category == "HUBSPOT_DEFINED" else None
-        if row is None:
-            continue
-        label = _label(row)
-        own = DEFAULT_NAMES if label is None else (label,)
-        for name in {*own, row.name, *filter(None, [v3_type_name(row.type_id)])}:
-            names.setdefault(name.casefold(), []).append(one)
-    return names

@@ -15,8 +15,9 @@ from hubassoc_async.model import (
     WriteOutcome,
     Written,
 )
-from hubassoc_async.protocol.label_types import Key, LabelTypes, type_key
+from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.links import Change, Operation
+from hubassoc_async.protocol.type_names import Key, type_key
 
 Types = tuple[AssociationType, ...]
 

@@ -16,13 +16,14 @@ from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import check_object_type
 from hubassoc_async.protocol.intake import Intake, WriteSettings, check_can_write
-from hubassoc_async.protocol.label_types import LabelTypes, type_key
+from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.link_packer import WriteBatch
 from hubassoc_async.protocol.links import Change, LinkReader, Operation
 from hubassoc_async.protocol.lookups import Answered, Lookups
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.pair_state import added_to, judged, types_by_id, unread
 from hubassoc_async.protocol.problem import Problem
+from hubassoc_async.protocol.type_names import type_key
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.wire import ReadCodec
 from hubassoc_async.protocol.write_exchange import WriteExchange

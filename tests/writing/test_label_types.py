@@ -4,7 +4,7 @@ import pytest
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.model import AssociationType
-from hubassoc_async.protocol.label_types import Key, LabelTypes
+from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.published import published_types
 from tests.writing import worlds
 
@@ -111,7 +111,9 @@ def test_labels_know_their_inverse() -> None:
     back = PORTAL.inverse(default)
     assert back is not None
     assert back.type_id == 280
-    made: dict[Key, Key] = {("USER_DEFINED", 35): ("USER_DEFINED", 2)}
+    made: dict[tuple[str, int | None], tuple[str, int | None]] = {
+        ("USER_DEFINED", 35): ("USER_DEFINED", 2)
+    }
     portal = PORTAL.types, PORTAL.inverse_types
     assert LabelTypes("0-1", "companies", portal, inverses=made).inverse(CHAMPION) is EMPLOYEE
 
@@ -149,8 +151,12 @@ def test_the_end_that_has_a_primary_is_known(
 
 def test_v3_spells_types_by_name() -> None:
     """By the portal's names where it gave them, else by the published ones; labels have none."""
-    types = LabelTypes("contacts", "companies", v3_names={931: "billing_contact"})
+    listed = [(931, "billing_contact"), (1, "decides"), (1, "contact_to_company"), (9, "boss")]
+    types = LabelTypes.of_v3("contacts", "companies", listed)
     assert types.v3_name(types.resolve(279)) == "contact_to_company_unlabeled"
     assert types.v3_name(types.resolve("primary")) == "contact_to_company"
     assert types.v3_name(types.resolve(931)) == "billing_contact"
+    assert types.v3_name(types.resolve("decides")) == "decides"
+    assert types.resolve("decides").category == "USER_DEFINED"
+    assert types.v3_name(types.resolve("boss")) == "boss"
     assert PORTAL.v3_name(CHAMPION) is None
