@@ -121,14 +121,20 @@ def hold(name: str, shape: Shape) -> tuple[float, float]:
     return traced / total, resident / total
 
 
+def hold_apart(name: str, shape: Shape) -> tuple[float, float]:
+    """Do ``hold`` in a process of its own: what else a process keeps would count."""
+    command = [sys.executable, "-m", "benchmarks.decode", "--hold", name, shape.name]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    traced, resident = json.loads(done.stdout)
+    return traced, resident
+
+
 def memory() -> Table:
     """Measure what an association takes, by each decoder, in fresh processes."""
     rows = []
     for shape in (SHAPES["typical"], SHAPES["dense"]):
         for name in (FLOOR, "ours", "json.loads"):
-            command = [sys.executable, "-m", "benchmarks.decode", "--hold", name, shape.name]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-            traced, resident = json.loads(done.stdout)
+            traced, resident = hold_apart(name, shape)
             rows.append((f"{shape.name}, {name}", f"{traced:.0f}", f"{resident:.0f}"))
     return Table(
         "Bytes an association held, its share of its id included",
