@@ -16,6 +16,8 @@ from hubassoc_async.protocol.versions import ApiVersion
 
 LIST_LIMIT: Final = 500
 """Most associations that a GET gives at once, whatever ``limit`` it asks for up to it."""
+MOST_DIGITS: Final = 19
+"""From here on a number may not fit 64 bits."""
 LINK = "https://api.hubapi.com"
 LAST_PAGE = {"absent": b"", "null": b',"paging":null', "prev": b',"paging":{"prev":null}'}
 
@@ -131,7 +133,9 @@ def _distinct(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def record_id(spelling: str) -> int | None:
     """The number of a record, or None for what is no identifier."""
-    return int(spelling) if spelling.isdigit() and spelling.isascii() else None
+    if spelling.isdigit() and spelling.isascii() and len(spelling) < MOST_DIGITS:
+        return int(spelling)
+    return None
 
 
 def list_limit(spelling: str | None, default: int, most: int) -> int:
