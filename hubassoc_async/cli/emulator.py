@@ -51,7 +51,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     "faults",
     multiple=True,
     metavar="KIND=PROBABILITY",
-    help=f"Spoil answers by chance. Kinds: {', '.join(sorted(KINDS))}.",
+    help=f"Spoil answers by chance. Kinds: {', '.join(sorted(KINDS - {'response'}))}.",
 )
 @click.option(
     "--unknown",

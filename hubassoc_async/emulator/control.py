@@ -156,8 +156,6 @@ def _faults(portal: Portal, request: Request, now: float) -> object:
 
 def _add_fault(portal: Portal, request: Request, now: float) -> object:
     order = msgspec.json.decode(request.body or b"", type=FaultOrder)
-    if order.kind == "response":
-        raise ValueError("a whole response can be scripted from Python only")
     portal.fail(
         Fault(order.kind, order.delay, order.share, order.retry_after),
         nth=order.nth,

@@ -63,7 +63,8 @@ def drop_label(call: Call) -> Response:
     graph = call.portal.graph
     relation = graph.relation(direction.from_type, direction.to_type)
     for from_id in relation.froms():
-        if any(found.key in relation.kinds[k] for k in relation.pairs(from_id).values()):
+        row = relation.row(from_id)
+        if row is not None and any(found.key in relation.kinds[kind] for kind, _ in row[1]):
             raise Refused(400, f"Type {found.type_id} is in use", "VALIDATION_ERROR")
     direction.drop(found.key)
     back = graph.catalog.direction(direction.to_type, direction.from_type)

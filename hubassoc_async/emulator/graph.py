@@ -136,8 +136,10 @@ class Graph:
         if not replace:
             old = relation.pairs(from_id).get(to_id)
             new.update(() if old is None else relation.kinds[old])
-        for key in [key for key in new if direction.types[key].exclusive]:
-            self._move(relation, from_id, to_id, key)
+        self._move_exclusive(relation, from_id, to_id, new)
+        if (direction.from_type, direction.to_type) not in ONE_WAY:
+            back_relation = self.relation(direction.to_type, direction.from_type)
+            self._move_exclusive(back_relation, to_id, from_id, _inverse(direction, new))
         self._set_both(relation, from_id, to_id, new)
 
     def take(
@@ -164,15 +166,16 @@ class Graph:
         else:
             self._set_both(relation, from_id, to_id, set(relation.kinds[kind]).difference(keys))
 
-    def has(self, from_type: str, from_id: int, to_type: str, to_id: int) -> bool:
-        """Whether two records are associated in this direction."""
-        return to_id in self.relation(from_type, to_type).pairs(from_id)
-
-    def _move(self, relation: Relation, from_id: int, to_id: int, key: int) -> None:
+    def _move_exclusive(self, relation: Relation, from_id: int, to_id: int, keys: set[int]) -> None:
+        """Take from a record's other pairs the types that it can have only once."""
+        types = relation.direction.types
+        moving = {key for key in keys if types[key].exclusive}
+        if not moving:
+            return
         for other, kind in list(relation.pairs(from_id).items()):
-            keys = relation.kinds[kind]
-            if other != to_id and key in keys:
-                self._set_both(relation, from_id, other, set(keys) - {key})
+            held = set(relation.kinds[kind])
+            if other != to_id and held & moving:
+                self._set_both(relation, from_id, other, held - moving)
 
     def _set_both(self, relation: Relation, from_id: int, to_id: int, keys: set[int]) -> None:
         direction = relation.direction

@@ -54,14 +54,12 @@ class Portal:
         self.graph = Graph()
         self.unknowns = unknowns or Unknowns()
         self.epoch = epoch
-        self.time_zone = time_zone
         self.check_objects = check_objects
         self.gate = auth.Gate()
         self.script = Script(seed)
         self.log = Log(log_limit, bodies=log_bodies)
         chosen = TIERS[limits] if isinstance(limits, str) else limits
         self.governor = Governor(chosen, self.unknowns, epoch, time_zone)
-        self.seed = seed
         self.latency = Latency.parse(latency) if isinstance(latency, str) else latency
         self._known_apps: set[str] = set()
         self.caps = Caps(self.unknowns.record_cap)
@@ -122,6 +120,10 @@ class Portal:
     ) -> None:
         """Let a private app's token in. From the first token on, no other is taken."""
         self.gate.add_token(token, app, scopes)
+
+    def revoke_token(self, token: str) -> None:
+        """Take no more of a token. Raises ``KeyError`` for one that was never added."""
+        self.gate.tokens[token].revoked = True
 
     def add_app(
         self,

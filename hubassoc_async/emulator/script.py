@@ -80,4 +80,6 @@ def as_fault(fault: "Fault | Response | str") -> Fault:
     made = Fault(fault) if isinstance(fault, str) else fault
     if made.kind not in KINDS:
         raise ValueError(f"unknown fault {made.kind!r}: use one of {', '.join(sorted(KINDS))}")
+    if made.kind == "response" and made.response is None:
+        raise ValueError("a fault of kind 'response' is given as a Response")
     return made

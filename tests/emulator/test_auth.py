@@ -52,7 +52,7 @@ def test_a_token_is_taken() -> None:
 def test_a_revoked_token_is_refused() -> None:
     """From then on."""
     made = portal()
-    made.gate.tokens["pat-na1-all"].revoked = True
+    made.revoke_token("pat-na1-all")
     assert ask(made, "Bearer pat-na1-all").status == 401
 
 

@@ -110,6 +110,7 @@ def test_limits_by_plan() -> None:
         ("--limit", "5/0", "N/SECONDS"),
         ("--fault", "locked=2", "KIND=PROBABILITY"),
         ("--fault", "gremlins", "unknown fault"),
+        ("--fault", "response", "as a Response"),
         ("--unknown", "weather=fine", "unknown setting"),
         ("--unknown", "too_many_inputs=500", "unknowns"),
         ("--latency", "never", "milliseconds"),

@@ -17,8 +17,8 @@ from hubassoc_async.emulator import Portal
 from hubassoc_async.emulator.pytest_plugin import Served
 from tests.emulator import published_files
 
-EXAMPLES = 8
-"""Requests an operation and mode: some thousand in all."""
+EXAMPLES = 4
+"""Requests an operation and mode: some five hundred in all."""
 
 FILES = tuple(
     f"{kind}-{version}.json"

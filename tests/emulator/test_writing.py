@@ -95,6 +95,15 @@ def test_a_second_primary_moves_the_first() -> None:
     assert stored(portal, 10, "company/contact") == {1: [280]}
 
 
+def test_a_primary_set_from_the_other_side_moves_too() -> None:
+    """A company that becomes a contact's primary one takes that from the one before."""
+    portal = empty()
+    batch(portal, "create", [labelled(1, 10, spec(1))])
+    batch(portal, "create", [labelled(11, 1, spec(2))], pair="company/contact")
+    assert stored(portal, 1) == {10: [279], 11: [1, 279]}
+    assert stored(portal, 10, "company/contact") == {1: [280]}
+
+
 def test_a_company_has_many_contacts_whose_primary_it_is() -> None:
     """One primary a contact, not one a company."""
     portal = empty()
