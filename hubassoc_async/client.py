@@ -15,14 +15,13 @@ from hubassoc_async.calls import Caller
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.labels import Labels
 from hubassoc_async.limits import Limits
-from hubassoc_async.model import ReadResult
+from hubassoc_async.model import ReadResult, WriteOperation
 from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import Clock, Pacer, Quota
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import IdSet
 from hubassoc_async.protocol.intake import WriteSettings, needs_types
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.published import object_type_name
 from hubassoc_async.protocol.retry import RetryPolicy
 from hubassoc_async.protocol.versions import DEFAULT_VERSION
@@ -247,7 +246,7 @@ class AssociationsClient(Writes):
 
     def _open_write(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         from_object_type: str,
         to_object_type: str,
         links: Links,

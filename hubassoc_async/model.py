@@ -228,6 +228,9 @@ class ReadResult(Mapping[str, Associations]):
         return f"<ReadResult: {found} found, {none} none, {len(self.failures)} failed>"
 
 
+WriteOperation: TypeAlias = Literal["create", "create_default", "archive", "archive_labels"]
+LabelsMode: TypeAlias = Literal["replace", "append"]
+"""Whether create replaces a pair's labels, as HubSpot does, or reads them and adds to them."""
 Pair: TypeAlias = tuple[str, str]
 """``from_object_id`` and ``to_object_id``."""
 TypeGiven: TypeAlias = str | int | AssociationType

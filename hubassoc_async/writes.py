@@ -9,11 +9,10 @@ from collections.abc import Iterable
 
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.labels import Labels
-from hubassoc_async.model import LinkGiven, WriteResult
+from hubassoc_async.model import LabelsMode, LinkGiven, WriteOperation, WriteResult
 from hubassoc_async.pacing import Quota
-from hubassoc_async.protocol.intake import LabelsMode, WriteSettings, needs_types
+from hubassoc_async.protocol.intake import WriteSettings, needs_types
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.planning import WritePlan, plan
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.write_stream import Links, WriteStream
@@ -206,7 +205,7 @@ class Writes(ABC):
 
     def plan_write(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         from_object_type: str,
         to_object_type: str,
         links: Iterable[LinkGiven],
@@ -236,7 +235,7 @@ class Writes(ABC):
     @abstractmethod
     def _open_write(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         from_object_type: str,
         to_object_type: str,
         links: Links,

@@ -38,7 +38,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "writes": ("write_stream", "labels", "pacing", *CORE),
     "client": (*CLIENT, *CORE),
     "jobs": ("client", "stream", "write_stream", "pacing", "errors", "model"),
-    "cli": ("jobs", "emulator", *CLIENT, "protocol.versions", "errors", "model"),
+    "cli": (
+        *("jobs", "emulator", *CLIENT, "protocol.versions", "protocol.planning"),
+        *("protocol.label_types", "errors", "model"),
+    ),
     "emulator": ("protocol.message", "protocol.versions", "protocol.published", "errors"),
     "__main__": ("cli",),
 }

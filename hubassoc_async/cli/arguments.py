@@ -60,7 +60,7 @@ def open_read(arguments: Arguments, console: Console) -> ReadOptions:
     failures = arguments.failures or beside(output, ".failures.ndjson")
     unread = arguments.unread or beside(output, ".unread.txt")
     _check_files(arguments, output, failures, unread)
-    token = _token(arguments.token_file)
+    token = read_token(arguments.token_file)
     try:
         source = _source(arguments.ids, arguments.id_column)
     except SourceError as error:
@@ -124,7 +124,7 @@ def _special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _token(token_file: str | None) -> str:
+def read_token(token_file: str | None) -> str:
     """The token, from the file or the environment. It is in no message."""
     if token_file is None:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from hubassoc_async.cli import demo_portal
 from hubassoc_async.cli.arguments import Arguments, open_read
-from hubassoc_async.cli.run import COMPLETE, Run
+from hubassoc_async.cli.job_run import COMPLETE
+from hubassoc_async.cli.run import Run
 from hubassoc_async.jobs import Progress
 from hubassoc_async.pacing import Quota
 

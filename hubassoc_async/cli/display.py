@@ -1,6 +1,6 @@
-"""What a person sees of a read: a live bar on a terminal, a line now and then elsewhere.
+"""What a person sees of a job: a live bar on a terminal, a line now and then elsewhere.
 
-Knows: terminals and ``Progress``. Does not know: how a read is done.
+Knows: terminals. Does not know: what is done, and how.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import io
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console, Group
 from rich.constrain import Constrain
@@ -16,8 +16,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-
-from hubassoc_async.jobs import Progress
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -27,25 +25,68 @@ _LINE_EVERY = 10.0  # seconds between two lines where there is none
 _MEMORY = 30.0  # seconds that the rate looks back: some windows of the quota
 
 
+class Shown(Protocol):
+    """What is to be seen of the progress of a job."""
+
+    @property
+    def total(self) -> int | None:
+        """How many there are; None when that cannot be told."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether ``total`` is counted rather than estimated."""
+
+    @property
+    def done(self) -> int:
+        """How many are done, failed ones included."""
+
+    @property
+    def failed(self) -> int:
+        """How many of them failed."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent."""
+
+    @property
+    def retries(self) -> int:
+        """Requests sent again."""
+
+    @property
+    def rate_limited(self) -> int:
+        """Answers that said 429."""
+
+    @property
+    def quota_share(self) -> float:
+        """Share of the quota in use now, 0 to 1."""
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+
+
 class Display:
-    """Shows the progress of one read on stderr until it is cancelled."""
+    """Shows the progress of one job on stderr until it is cancelled."""
 
     def __init__(
         self,
         console: Console,
         title: str,
-        progress: Callable[[], Progress],
+        progress: Callable[[], Shown],
         *,
+        unit: str = "id",
         trouble: Callable[[], str] = str,
         bar: bool = True,
     ) -> None:
-        """``trouble``: what was last reported, shown while nothing else goes on.
+        """``unit``: what is counted, one of them.
 
-        ``bar``: whether there may be one. It is only on a terminal.
+        ``trouble``: what was last reported, shown while nothing else goes on. ``bar``: whether
+        there may be one. It is only on a terminal.
         """
         self._console = console
         self._title = title
         self._trouble = trouble
+        self._unit = unit
         self._bar = bar and console.is_terminal
         self._progress = progress
         self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
@@ -61,9 +102,9 @@ class Display:
                 live.update(self._picture(self._sample()), refresh=True)
                 await asyncio.sleep(_REFRESH)
 
-    def _sample(self) -> Progress:
+    def _sample(self) -> Shown:
         now = self._progress()
-        self._samples.append((now.seconds, now.ids))
+        self._samples.append((now.seconds, now.done))
         while len(self._samples) > 2 and self._samples[1][0] < now.seconds - _MEMORY:
             self._samples.popleft()
         return now
@@ -73,35 +114,35 @@ class Display:
         (start, before), (end, after) = self._samples[0], self._samples[-1]
         return (after - before) / (end - start) if end > start else 0.0
 
-    def _picture(self, now: Progress) -> Group:
+    def _picture(self, now: Shown) -> Group:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True, justify="right")
         grid.add_column(no_wrap=True, justify="right", min_width=4)
-        total = max(now.total, now.ids) if now.total is not None else None
-        bar = ProgressBar(total=total, completed=now.ids, pulse=total is None)
-        share = f"{100 * now.ids // total}%" if total else ""
-        grid.add_row(Text(self._title, style="bold"), bar, _done(now), share)
+        total = max(now.total, now.done) if now.total is not None else None
+        bar = ProgressBar(total=total, completed=now.done, pulse=total is None)
+        share = f"{100 * now.done // total}%" if total else ""
+        grid.add_row(Text(self._title, style="bold"), bar, _done(now, self._unit), share)
         lines = [Text(self._status(now), "dim", no_wrap=True, overflow="ellipsis")]
         if trouble := self._stalled(now):
             lines.append(Text(trouble, "yellow"))
         # not to the edge: there the ^C that a terminal echoes would begin a line of its own
         return Group(grid, Constrain(Group(*lines), max(self._console.width - 3, 1)))
 
-    def _line(self, now: Progress) -> str:
+    def _line(self, now: Shown) -> str:
         trouble = self._stalled(now)
         more = f" · {trouble}" if trouble else ""
-        return f"{self._title}: {_done(now)} · {self._status(now)}{more}"
+        return f"{self._title}: {_done(now, self._unit)} · {self._status(now)}{more}"
 
-    def _stalled(self, now: Progress) -> str:
+    def _stalled(self, now: Shown) -> str:
         """Why nothing goes on, if nothing does: else one waits and does not know for what."""
         return self._trouble() if now.retries and not self._rate() else ""
 
-    def _status(self, now: Progress) -> str:
+    def _status(self, now: Shown) -> str:
         rate = self._rate()
         parts = [
-            f"{rate:,.0f} ids/s",
+            f"{rate:,.0f} {self._unit}s/s",
             counted(now.requests, "request"),
             f"quota {now.quota_share:.0%}",
             counted(now.retries, "retry"),
@@ -111,7 +152,7 @@ class Display:
         if now.failed:
             parts.append(f"{now.failed:,} failed")
         if now.total is not None and rate:
-            parts.append(f"{duration(max(now.total - now.ids, 0) / rate)} left")
+            parts.append(f"{duration(max(now.total - now.done, 0) / rate)} left")
         return " · ".join(parts)
 
 
@@ -169,11 +210,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def _done(now: Progress) -> str:
+def _done(now: Shown, unit: str) -> str:
     if now.total is None:
-        return counted(now.ids, "id")
+        return counted(now.done, unit)
     if now.exact:
-        return f"{now.ids:,} of {counted(now.total, 'id')}"
-    estimate = max(now.total, now.ids)
+        return f"{now.done:,} of {counted(now.total, 'id')}"
+    estimate = max(now.total, now.done)
     digits = max(len(str(estimate)) - 3, 0)  # three of them are known at best
-    return f"{now.ids:,} of ≈{round(estimate, -digits):,} ids"
+    return f"{now.done:,} of ≈{round(estimate, -digits):,} {unit}s"

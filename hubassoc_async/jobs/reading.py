@@ -49,6 +49,11 @@ class Progress(Struct, frozen=True, kw_only=True):
         """Ids done: found, none and failed."""
         return self.found + self.none + self.failed
 
+    @property
+    def done(self) -> int:
+        """The same, as other jobs call it."""
+        return self.ids
+
 
 class ReadJob:
     """Reads the associations of every id of a source into a sink, each distinct id once."""

@@ -21,9 +21,15 @@ from hubassoc_async.jobs.files import NewFile
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.text_file import SourceError
-from hubassoc_async.model import AssociationType, Failure, Link, Unchanged, WriteOutcome
-from hubassoc_async.protocol.intake import LabelsMode
-from hubassoc_async.protocol.links import Operation
+from hubassoc_async.model import (
+    AssociationType,
+    Failure,
+    LabelsMode,
+    Link,
+    Unchanged,
+    WriteOperation,
+    WriteOutcome,
+)
 from hubassoc_async.write_stream import WriteStream
 
 _LINES = 10_000  # links written at a time
@@ -32,7 +38,7 @@ _LINES = 10_000  # links written at a time
 class WriteOrder(Struct, frozen=True, kw_only=True):
     """What is to be written, and how."""
 
-    operation: Operation
+    operation: WriteOperation
     from_object_type: str
     to_object_type: str
     labels: LabelsMode = "replace"

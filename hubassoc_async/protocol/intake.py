@@ -5,19 +5,27 @@ Knows: which pair is in hand, and what waits behind it. Does not know: batches, 
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.model import SECOND_PRIMARY, AssociationType, Failure, Link, Pair, WriteOutcome
+from hubassoc_async.model import (
+    SECOND_PRIMARY,
+    AssociationType,
+    Failure,
+    LabelsMode,
+    Link,
+    Pair,
+    WriteOperation,
+    WriteOutcome,
+)
 from hubassoc_async.protocol.ids import IdSet
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Change, LinkReader, Operation
+from hubassoc_async.protocol.links import Change, LinkReader
 from hubassoc_async.protocol.type_names import Key, type_key
 from hubassoc_async.protocol.versions import ApiVersion
 
-LabelsMode: TypeAlias = Literal["replace", "append"]
 _SHOWN = 3  # invalid links that a refusal of all of them quotes
 _CONFLICT: Final = ("", "")
 
@@ -26,7 +34,6 @@ class WriteSettings(Struct, frozen=True, kw_only=True):
     """How a write is to go about it."""
 
     labels: LabelsMode = "replace"
-    """Whether create replaces a pair's labels, as HubSpot does, or reads them and adds to them."""
     verify: bool = False
     """Whether what was written is read back."""
     strict: bool = False
@@ -42,12 +49,14 @@ class WriteSettings(Struct, frozen=True, kw_only=True):
         return self.gather or self.strict
 
 
-def needs_types(version: ApiVersion, operation: Operation) -> bool:
+def needs_types(version: ApiVersion, operation: WriteOperation) -> bool:
     """Say whether an operation can only be spelt with the types there are."""
     return operation in ("create", "archive_labels") or not version.labels
 
 
-def check_can_write(version: ApiVersion, operation: Operation, settings: WriteSettings) -> None:
+def check_can_write(
+    version: ApiVersion, operation: WriteOperation, settings: WriteSettings
+) -> None:
     """Refuse what v3 cannot do. Raises ``UsageError``."""
     if version.labels:
         return
@@ -72,7 +81,7 @@ class Intake:
 
     def __init__(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         reader: LinkReader,
         label_types: LabelTypes,
         settings: WriteSettings,

@@ -134,6 +134,15 @@ class LabelTypes:
             return AssociationType("UNKNOWN", None, name)
         raise UsageError(unknown)
 
+    def turned(self) -> "LabelTypes":
+        """Return the same types from the other end."""
+        return LabelTypes(
+            self.to_object_type,
+            self.from_object_type,
+            (self.inverse_types, self.types) if self.from_portal else None,
+            inverses={back: there for there, back in self._inverses.items()},
+        )
+
     def inverse(self, one: AssociationType) -> AssociationType | None:
         """Find the type that the other direction has for this one; None where that is not known.
 
@@ -232,12 +241,7 @@ class LabelTypes:
         return said
 
     def _meant(self, turned: AssociationType) -> str:
-        other = LabelTypes(
-            self.to_object_type,
-            self.from_object_type,
-            (self.inverse_types, self.types) if self.from_portal else None,
-            inverses={back: there for there, back in self._inverses.items()},
-        )
+        other = self.turned()
         meant = other.inverse(turned)
         here = f", from {self.to_object_type} to {self.from_object_type}"
         return here if meant is None else f"{here}: here it is {_described(meant)}"

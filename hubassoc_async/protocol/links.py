@@ -4,7 +4,7 @@ Knows: ids, rows, types by any name. Does not know: batches, versions' paths, wh
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from msgspec import Struct
 
@@ -16,11 +16,10 @@ from hubassoc_async.model import (
     AssociationType,
     Failure,
     Pair,
+    WriteOperation,
 )
 from hubassoc_async.protocol.ids import object_id
 from hubassoc_async.protocol.label_types import LabelTypes
-
-Operation: TypeAlias = Literal["create", "create_default", "archive", "archive_labels"]
 
 
 class Change(Struct, gc=False):
@@ -74,7 +73,7 @@ class LinkReader:
 
     def __init__(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         label_types: LabelTypes,
         *,
         v3: bool = False,

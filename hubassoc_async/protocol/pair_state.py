@@ -12,11 +12,12 @@ from hubassoc_async.model import (
     AssociationType,
     Failure,
     ObjectAssociations,
+    WriteOperation,
     WriteOutcome,
     Written,
 )
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Change, Operation
+from hubassoc_async.protocol.links import Change
 from hubassoc_async.protocol.type_names import Key, type_key
 
 Types = tuple[AssociationType, ...]
@@ -44,7 +45,7 @@ def unread(change: Change, read: Failure) -> Failure:
 
 
 def judged(
-    operation: Operation,
+    operation: WriteOperation,
     change: Change,
     written: Written,
     has: Types | None,
@@ -58,7 +59,7 @@ def judged(
 
 
 def _difference(
-    operation: Operation, change: Change, has: Types | None, label_types: LabelTypes
+    operation: WriteOperation, change: Change, has: Types | None, label_types: LabelTypes
 ) -> str | None:
     if operation == "archive":
         return None if has is None else f"it still has {_named(has)}"

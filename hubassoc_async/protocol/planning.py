@@ -9,10 +9,9 @@ from math import ceil
 import msgspec
 from msgspec import Struct
 
-from hubassoc_async.model import Failure, LinkGiven
+from hubassoc_async.model import Failure, LinkGiven, WriteOperation
 from hubassoc_async.protocol.intake import WriteSettings
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.writing import Writing
 
@@ -41,7 +40,7 @@ class WritePlan(Struct, frozen=True, kw_only=True):
     seconds: float
     """What the quota makes of it; 0 without a quota."""
     daily_share: float
-    """Share of the daily quota of associations, of 500,000 requests."""
+    """Share of a daily quota of ``DAILY_REQUESTS``."""
 
     @property
     def requests(self) -> int:
@@ -51,7 +50,7 @@ class WritePlan(Struct, frozen=True, kw_only=True):
 
 def plan(
     version: ApiVersion,
-    operation: Operation,
+    operation: WriteOperation,
     label_types: LabelTypes,
     links: Iterable[LinkGiven],
     settings: WriteSettings,

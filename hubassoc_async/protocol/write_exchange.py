@@ -9,16 +9,16 @@ from typing import Final
 import msgspec
 
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import NOT_WRITTEN, Pair, WriteOutcome, Written
+from hubassoc_async.model import NOT_WRITTEN, Pair, WriteOperation, WriteOutcome, Written
 from hubassoc_async.protocol.attribution import Attributor
 from hubassoc_async.protocol.link_packer import LinkPacker, WriteBatch
-from hubassoc_async.protocol.links import Change, Operation
+from hubassoc_async.protocol.links import Change
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.write_wire import Done, LinkError, WriteAnswer, WriteCodec
 
-_PATHS: Final[dict[Operation, str]] = {
+_PATHS: Final[dict[WriteOperation, str]] = {
     "create": "create",
     "create_default": "associate/default",
     "archive": "archive",
@@ -39,12 +39,12 @@ class WriteExchange:
     def __init__(
         self,
         version: ApiVersion,
-        operation: Operation,
+        operation: WriteOperation,
         from_object_type: str,
         to_object_type: str,
         codec: WriteCodec,
     ) -> None:
-        self.operation: Operation = operation
+        self.operation: WriteOperation = operation
         self.path = version.batch_path(from_object_type, to_object_type, _PATHS[operation])
         archives = operation in ("archive", "archive_labels")
         sizes = {"create": version.create_inputs, "create_default": version.default_inputs}

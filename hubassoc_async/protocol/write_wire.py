@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import AssociationType, Pair
-from hubassoc_async.protocol.links import Change, Operation
+from hubassoc_async.model import AssociationType, Pair, WriteOperation
+from hubassoc_async.protocol.links import Change
 
 
 class Done(Struct, gc=False):
@@ -111,7 +111,7 @@ class WriteCodec:
 
     def __init__(
         self,
-        operation: Operation,
+        operation: WriteOperation,
         shape: Literal["v3", "v4"],
         v3_name: Callable[[AssociationType], str | None] | None = None,
     ) -> None:

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from hubassoc_async.model import Failure, Link, Unchanged, WriteOutcome, Written
+from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation, WriteOutcome, Written
 from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import check_object_type
 from hubassoc_async.protocol.intake import Intake, WriteSettings, check_can_write
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.link_packer import WriteBatch
-from hubassoc_async.protocol.links import Change, LinkReader, Operation
+from hubassoc_async.protocol.links import Change, LinkReader
 from hubassoc_async.protocol.lookups import Answered, Lookups
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.pair_state import added_to, judged, types_by_id, unread
@@ -52,7 +52,7 @@ class Writing:
     def __init__(
         self,
         version: ApiVersion,
-        operation: Operation,
+        operation: WriteOperation,
         from_object_type: str,
         to_object_type: str,
         label_types: LabelTypes | None = None,
@@ -66,7 +66,7 @@ class Writing:
         """
         self.settings = settings = settings or WriteSettings()
         check_can_write(version, operation, settings)
-        self.operation: Operation = operation
+        self.operation: WriteOperation = operation
         self.from_object_type = check_object_type(from_object_type)
         self.to_object_type = check_object_type(to_object_type)
         ends = self.from_object_type, self.to_object_type

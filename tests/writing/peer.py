@@ -6,10 +6,9 @@ from random import Random
 
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import HubAssocError, TransportError
-from hubassoc_async.model import Failure, Pair, WriteOutcome
+from hubassoc_async.model import Failure, Pair, WriteOperation, WriteOutcome
 from hubassoc_async.protocol.intake import WriteSettings
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
 from hubassoc_async.protocol.versions import VERSIONS
@@ -28,7 +27,7 @@ def as_sent(_step: Step, response: Response) -> Response:
 
 
 def writing(
-    operation: Operation = "create",
+    operation: WriteOperation = "create",
     *,
     version: str = "2026-03",
     types: LabelTypes = TYPES,

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from hubassoc_async.model import AssociationType, WriteOutcome
+from hubassoc_async.model import AssociationType, WriteOperation, WriteOutcome
 from hubassoc_async.protocol.label_types import LabelTypes
-from hubassoc_async.protocol.links import Operation
 from hubassoc_async.protocol.message import Response
 from tests.writing.peer import writing
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-OPERATIONS: dict[str, Operation] = {"create": "create", "default": "create_default"}
+OPERATIONS: dict[str, WriteOperation] = {"create": "create", "default": "create_default"}
 
 
 class _ManyPrimaries(LabelTypes):
