@@ -6,7 +6,7 @@ Structs leave the cyclic garbage collector alone (``gc=False``): they cannot be 
 and millions of them would otherwise be walked over and over.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -218,6 +218,14 @@ class ReadResult(Mapping[str, Associations]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
+
+    def values(self) -> ValuesView[Associations]:
+        """The dict's own view: a Mapping's looks every key up again, at ten times the cost."""
+        return self._found.values()
+
+    def items(self) -> ItemsView[str, Associations]:
+        """The dict's own view."""
+        return self._found.items()
 
     def __len__(self) -> int:
         return len(self._found)

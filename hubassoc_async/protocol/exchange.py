@@ -4,7 +4,7 @@ Knows: which id is owed what. Does not know: the HTTP library, time, retries, qu
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
@@ -29,6 +29,7 @@ from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.wire import (
+    NO_ASSOCIATIONS,
     Answer,
     ItemError,
     Page,
@@ -36,10 +37,6 @@ from hubassoc_async.protocol.wire import (
     encode_read,
     read_codec,
 )
-
-# How a record without associations is reported, in a 207 whose status is COMPLETE. The category
-# beside it, OBJECT_NOT_FOUND, stands for real failures too. Observed on v3 and v4.
-NO_ASSOCIATIONS: Final = "crm.associations.NO_ASSOCIATIONS_FOUND"
 
 _ASKS = 3  # how often an input is sent that answers pass over
 _IDLE_PAGES = 3  # pages of one record in a row that bring nothing new
@@ -221,33 +218,39 @@ class ReadExchange:
     def _settle(self, batch: Batch, answer: Answer, correlation_id: str | None) -> list[Outcome]:
         """Give every input of an answered batch its outcome, its next page or another ask."""
         owed = batch.inputs
-        out: list[Outcome] = []
         errors, stray = _attribute(answer.errors, owed)
-        open_ = self._open
-        for one in answer.whole:
-            object_id = one.from_object_id
-            if object_id not in owed:
-                continue  # not asked for: the id that was is owed still
-            if object_id in errors or open_[object_id] is not None:
-                answer.pages.append(Page(object_id, one.to, None))
-                continue
-            out.append(one)
-            del owed[object_id], open_[object_id]
+        out = self._whole(owed, answer, errors)
         for page in answer.pages:
-            if page.object_id in owed:
+            if page.object_id in owed:  # else not asked for: the id that was is owed still
                 del owed[page.object_id]
-                out.extend(self._merge(page, errors.pop(page.object_id, None), correlation_id))
+                out += self._merge(page, errors.pop(page.object_id, None), correlation_id)
         for error_id, error in errors.items():
             del owed[error_id]
-            out.append(self._close(error_id, error, correlation_id))
-        if len(owed) == 1 and stray is not None:
-            out.append(self._fail(owed.popitem()[0], stray, correlation_id))
-        elif owed and stray is not None:
+            out.append(self._fail(error_id, error, correlation_id))
+        if stray is not None and stray.sub_category == NO_ASSOCIATIONS and len(owed) == 1:
+            answer.none += owed
+        out += self._none(owed, answer.none, correlation_id)
+        if stray is not None and len(owed) > 1:
             self.packer.cut(batch, about_size=False, probe=False)
             return out
         self.packer.answered(batch)
         for owed_id, after in owed.items():
-            out.extend(self._ask_again(owed_id, after, correlation_id))
+            out += self._ask_again(owed_id, after, stray, correlation_id)
+        return out
+
+    def _whole(
+        self, owed: dict[str, str | None], answer: Answer, errors: dict[str, ItemError]
+    ) -> list[Outcome]:
+        """Let out what came whole in this answer; the rest of ``whole`` joins ``pages``."""
+        out: list[Outcome] = []
+        open_ = self._open
+        for one in answer.whole:
+            object_id = one.from_object_id
+            if object_id not in owed or object_id in errors or open_[object_id] is not None:
+                answer.pages.append(Page(object_id, one.to, None))
+            else:
+                del owed[object_id], open_[object_id]
+                out.append(one)
         return out
 
     def _merge(
@@ -257,7 +260,7 @@ class ReadExchange:
         page_id, after = page.object_id, page.after
         progress = self._open[page_id] = self._open[page_id] or _Progress()
         new = progress.add(page.to)
-        if error is not None and error.sub_category != NO_ASSOCIATIONS:
+        if error is not None:
             return [self._fail(page_id, error, correlation_id)]
         if after is None:
             del self._open[page_id]
@@ -273,26 +276,38 @@ class ReadExchange:
         self.packer.add(page_id, after)
         return []
 
-    def _close(self, error_id: str, error: ItemError, correlation_id: str | None) -> Outcome:
-        """Close an id that is in ``errors`` alone: none, or failed."""
-        progress = self._open[error_id]
-        paged = progress is not None and progress.cursors
-        if error.sub_category == NO_ASSOCIATIONS and not paged:
-            del self._open[error_id]
-            return ObjectAssociations(error_id, ())
-        return self._fail(error_id, error, correlation_id)
+    def _none(
+        self, owed: dict[str, str | None], ids: list[str], correlation_id: str | None
+    ) -> list[Outcome]:
+        """Let out ids that have no associations, if earlier pages do not say otherwise."""
+        out: list[Outcome] = []
+        open_ = self._open
+        for none_id in ids:
+            if none_id not in owed:
+                continue
+            del owed[none_id]
+            progress = open_[none_id]
+            if progress is None or not progress.cursors:
+                del open_[none_id]
+                out.append(ObjectAssociations(none_id, ()))
+            else:
+                message = f"after {len(progress.to)} associations, HubSpot says there are none"
+                error = ItemError("OBJECT_NOT_FOUND", NO_ASSOCIATIONS, message, ())
+                out.append(self._fail(none_id, error, correlation_id))
+        return out
 
     def _ask_again(
-        self, owed_id: str, after: str | None, correlation_id: str | None
+        self, owed_id: str, after: str | None, error: ItemError | None, correlation_id: str | None
     ) -> list[Outcome]:
+        """Ask for what an answer passed over, or fail it: by an error that can only be its own."""
         progress = self._open[owed_id] = self._open[owed_id] or _Progress()
-        if progress.asks >= _ASKS:
-            message = f"asked {_ASKS} times; no answer lists the id or names it in an error"
-            silence = ItemError(NOT_ANSWERED, None, message, ())
-            return [self._fail(owed_id, silence, correlation_id)]
-        progress.asks += 1
-        self.packer.add(owed_id, after)
-        return []
+        if error is None and progress.asks < _ASKS:
+            progress.asks += 1
+            self.packer.add(owed_id, after)
+            return []
+        message = f"asked {_ASKS} times; no answer lists the id or names it in an error"
+        silence = ItemError(NOT_ANSWERED, None, message, ())
+        return [self._fail(owed_id, error or silence, correlation_id)]
 
     def _fail(self, failed_id: str, error: ItemError, correlation_id: str | None) -> Failure:
         progress = self._open.pop(failed_id)
@@ -309,17 +324,13 @@ class ReadExchange:
 def _attribute(
     errors: list[ItemError], owed: dict[str, str | None]
 ) -> tuple[dict[str, ItemError], ItemError | None]:
-    """Give each error to the inputs it names; the first that names none of them is the stray.
-
-    An input that two errors name has the one that is not "no associations".
-    """
+    """Give each error to the inputs it names; the first that names none of them is the stray."""
     named: dict[str, ItemError] = {}
     stray = None
     for error in errors:
         ours = [error_id for error_id in error.object_ids if error_id in owed]
         for error_id in ours:
-            if error_id not in named or named[error_id].sub_category == NO_ASSOCIATIONS:
-                named[error_id] = error
+            named.setdefault(error_id, error)
         if not ours and stray is None:
             stray = error
     return named, stray

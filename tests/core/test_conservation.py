@@ -271,6 +271,43 @@ def test_an_error_beside_results_wins_and_what_was_listed_is_incomplete() -> Non
     assert drive.by_id()["2"].status == "found"
 
 
+def test_no_associations_that_names_no_input_is_narrowed_to_it_and_is_none() -> None:
+    """A record without associations is none, however little its error says."""
+    portal = portal_of({n: {9: ()} for n in range(1, 8)})
+
+    def nameless(_batch: Batch, response: Response) -> Response:
+        body = json.loads(response.body)
+        for error in body.get("errors", ()):
+            del error["context"]
+        return Response(207, {}, json.dumps(body).encode())
+
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    outcomes = Drive(exchange, portal, range(1, 10), spoil=nameless).run().by_id()
+    found = {key for key, one in outcomes.items() if one.status == "found"}
+    assert found == set("1234567")
+    assert {outcomes["8"].status, outcomes["9"].status} == {"none"}
+
+
+def test_none_after_pages_of_associations_is_a_failure() -> None:
+    """What was read is kept as incomplete: the two answers cannot both be true."""
+    portal = portal_of({1: {9 + n: () for n in range(9)}}, Unknowns(page_size=3))
+
+    def forgetful(batch: Batch, response: Response) -> Response:
+        if None in batch.inputs.values():
+            return response
+        error = {
+            "category": "OBJECT_NOT_FOUND",
+            "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+            "context": {"fromObjectId": ["1"]},
+        }
+        body = {"status": "COMPLETE", "results": [], "errors": [error]}
+        return Response(207, {}, json.dumps(body).encode())
+
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    drive = Drive(exchange, portal, [1], spoil=forgetful).run()
+    assert len(failure(drive.by_id()["1"]).incomplete) == 3
+
+
 def test_an_error_that_names_no_input_is_narrowed_to_the_one_it_belongs_to() -> None:
     """By elimination where one input is left, else by halving."""
     portal = portal_of({n: {9: ()} for n in range(1, 9)})

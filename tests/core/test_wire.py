@@ -118,7 +118,7 @@ def test_types_without_end_do_not_fill_the_memory() -> None:
         body = replaced(GOOD, ("results", 0, "to", 0, "associationTypes"), kinds)
         (page,) = codec.decode_batch(json.dumps(body).encode()).pages
         assert page.to[0].association_types == (AssociationType("USER_DEFINED", number),)
-    assert len(codec._types_of.known) <= 4096  # type: ignore[attr-defined]
+    assert len(codec._associations.__self__) <= 4096  # type: ignore[attr-defined]
 
 
 def test_inputs_are_sent_with_their_cursors_verbatim() -> None:
