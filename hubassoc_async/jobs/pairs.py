@@ -86,6 +86,7 @@ class PairFile(TextFile[Link]):
             return iter(())
         lines = chain([first], text)
         if start.startswith("{"):
+            self._check_keys(start)
             return self._ndjson(lines)
         if start.startswith("["):
             raise SourceError(f"{self.name} is a JSON array: write one link a line (jq -c '.[]')")
@@ -126,10 +127,17 @@ class PairFile(TextFile[Link]):
                 item = decode(line)
             except msgspec.DecodeError as error:
                 raise SourceError(f"{self.name}, line {number}: {error}") from None
-            if number == 1 and not isinstance(item.get("to"), list):
-                typed = self._typed and "association_types" not in item
-                _columns(self.name, list(item), typed=typed)
             yield from self._links(item, number)
+
+    def _check_keys(self, line: str) -> None:
+        """Refuse a file whose first object cannot be a link."""
+        try:
+            item = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise SourceError(f"{self.name}: its first line is not JSON: {error}") from None
+        if not isinstance(item.get("to"), list):
+            typed = self._typed and "association_types" not in item
+            _columns(self.name, list(item), typed=typed)
 
     def _links(self, item: dict[str, Any], number: int) -> Iterator[Link]:
         """Give the link of one object, or the links of a record as it was read."""

@@ -15,6 +15,7 @@ from hubassoc_async.protocol.type_names import (
     DEFAULT_NAMES,
     Key,
     all_types,
+    neighbours,
     portal_names,
     published_between,
     published_names,
@@ -160,15 +161,7 @@ class LabelTypes:
         same = [o for o in self.inverse_types if o.label == one.label and o.category == key[0]]
         if len(same) == 1:
             return same[0]
-        labels = {other.label for other in self.types}
-        beside = [
-            other
-            for other in self.inverse_types
-            if other.category == one.category
-            and other.label not in labels
-            and abs((other.type_id or 0) - (one.type_id or 0)) == 1
-        ]
-        return beside[0] if len(beside) == 1 else None
+        return by_key.get(neighbours(self.types, self.inverse_types).get(key, key))
 
     def unlabelled(self, one: AssociationType) -> bool:
         """Say whether a type is the one without a label, or might be for all that is known."""

@@ -88,3 +88,36 @@ def published_names(
         for name in {*own, row.name, *filter(None, [v3_type_name(row.type_id)])}:
             names.setdefault(name.casefold(), []).append(one)
     return names
+
+
+def neighbours(there: Iterable[AssociationType], back: Iterable[AssociationType]) -> dict[Key, Key]:
+    """Match labels that were defined as a pair: their type ids are beside each other.
+
+    By elimination, as the ids of two pairs may be beside each other as well; what stays ambiguous
+    is left out.
+    """
+    ours, theirs = _own_labels(there), _own_labels(back)
+    same = {one.label for one in ours.values()} & {one.label for one in theirs.values()}
+    open_ = {key for key, one in ours.items() if one.label not in same}
+    free = {key for key, one in theirs.items() if one.label not in same}
+    matched: dict[Key, Key] = {}
+    while True:
+        found = {}
+        for category, type_id in open_:
+            beside = {(category, (type_id or 0) + step) for step in (1, -1)} & free
+            if len(beside) == 1:
+                found[category, type_id] = beside.pop()
+        if not found or len(set(found.values())) < len(found):
+            return matched
+        matched.update(found)
+        open_ -= found.keys()
+        free -= set(found.values())
+
+
+def _own_labels(types: Iterable[AssociationType]) -> dict[Key, AssociationType]:
+    """Give the labels that are not HubSpot's."""
+    return {
+        type_key(one): one
+        for one in types
+        if one.label is not None and one.category != "HUBSPOT_DEFINED"
+    }

@@ -118,6 +118,17 @@ def test_labels_know_their_inverse() -> None:
     assert LabelTypes("0-1", "companies", portal, inverses=made).inverse(CHAMPION) is EMPLOYEE
 
 
+def test_pairs_of_labels_are_told_apart_by_elimination() -> None:
+    """Ids of two pairs are beside each other: 31 is either 30's or 32's, and 30 has no other."""
+    there = [AssociationType("USER_DEFINED", n, f"there {n}") for n in (30, 32, 34)]
+    back = [AssociationType("USER_DEFINED", n, f"back {n}") for n in (31, 33, 35)]
+    types = LabelTypes("contacts", "companies", (there, back))
+    found = [types.inverse(one) for one in there]
+    assert found == back
+    gap = LabelTypes("contacts", "companies", (there[:2], [*back[:2], CHAMPION]))
+    assert gap.turned().inverse(CHAMPION) is None
+
+
 def test_inverses_agree_with_a_portal_of_its_own_making() -> None:
     """The emulator works every inverse out for itself, but for leads to deals, which go one way."""
     catalog = worlds.portal().graph.catalog
