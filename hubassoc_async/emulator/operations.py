@@ -6,20 +6,14 @@ Knows: which part answers what. Does not know: how.
 from hubassoc_async.emulator import bodies, definitions, objects, reads, writes
 from hubassoc_async.emulator.call import Call, Handler
 from hubassoc_async.emulator.pages import Pages
-from hubassoc_async.emulator.refusals import batch_inputs, text_field
 from hubassoc_async.protocol.message import Response
 
 
 def read(call: Call) -> Response:
     """Batch read."""
     unknowns = call.portal.unknowns
-    inputs = batch_inputs(call.asked.body, call.version.read_inputs, unknowns.too_many_inputs)
+    inputs = reads.read_inputs(call.asked.body, call.version.read_inputs, unknowns.too_many_inputs)
     call.asked.count = len(inputs)
-    for item in inputs:
-        if type(item.get("id")) is not str:
-            item["id"] = text_field(item, "id")
-        if item.get("after") is not None and type(item["after"]) is not str:
-            item["after"] = text_field(item, "after")
     reader = _reader(call)
     results, errors = reader.batch(
         inputs, circle=call.fault == "repeated_cursor", stale=call.fault == "stale"

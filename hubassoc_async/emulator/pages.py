@@ -61,8 +61,8 @@ class Pages:
 
         ``stale``: of what the record was before its last write.
         """
-        self.relation.prepare()
-        row = self.relation.past_row if stale else self.relation.row
+        quickest = self.relation.rows()
+        row = self.relation.past_row if stale else quickest
         if len(self._tails) != len(self.relation.kinds) or self._revision != self._now():
             self._make_fragments()
         if not self.primary_only:

@@ -6,10 +6,13 @@ Knows: inputs, pages, which input gets which error. Does not know: tokens, limit
 from random import Random
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct
+
 from hubassoc_async.emulator import bodies, cursors
 from hubassoc_async.emulator.calls import query_of
 from hubassoc_async.emulator.pages import BadCursor, Pages
-from hubassoc_async.emulator.refusals import Refused
+from hubassoc_async.emulator.refusals import Refused, batch_inputs, check_size, text_field
 from hubassoc_async.emulator.settings import Unknowns
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.versions import ApiVersion
@@ -20,6 +23,37 @@ MOST_DIGITS: Final = 19
 """From here on a number may not fit 64 bits."""
 LINK = "https://api.hubapi.com"
 LAST_PAGE = {"absent": b"", "null": b',"paging":null', "prev": b',"paging":{"prev":null}'}
+
+
+class ReadInput(Struct, gc=False):
+    """One input of a batch read."""
+
+    id: str
+    after: str | None = None
+
+
+class _Body(Struct):
+    inputs: list[ReadInput] | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def read_inputs(body: bytes | None, most: int, too_many: int) -> list[ReadInput]:
+    """The inputs of a batch read: at once where they are as published, else one by one."""
+    try:
+        inputs = _decode(body or b"").inputs
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [_lenient(item) for item in batch_inputs(body, most, too_many)]
+    if inputs is None:
+        return []
+    check_size(len(inputs), most, too_many)
+    return inputs
+
+
+def _lenient(item: dict[str, Any]) -> ReadInput:
+    after = None if item.get("after") is None else text_field(item, "after")
+    return ReadInput(text_field(item, "id"), after)
 
 
 class Reader:
@@ -37,7 +71,7 @@ class Reader:
         self._last = LAST_PAGE[unknowns.last_page]
 
     def batch(
-        self, inputs: list[dict[str, Any]], *, circle: bool, stale: bool
+        self, inputs: list[ReadInput], *, circle: bool, stale: bool
     ) -> tuple[list[bytes], list[str]]:
         """The results and errors of a batch read.
 
@@ -45,18 +79,17 @@ class Reader:
         """
         results: list[bytes] = []
         errors: list[str] = []
-        size, last = self._page_size, self._last
+        size, last, pageful = self._page_size, self._last, self._batch_pages
         rows, whole = self.pages.rows(stale=stale), self.pages.whole
         if self.unknowns.duplicate_ids == "once":
             inputs = _distinct(inputs)
-        for item in inputs:
-            object_id = item["id"]
-            from_id = record_id(object_id)
+        for item, from_id in zip(inputs, _numbers(inputs), strict=True):
+            object_id = item.id
             row = None if from_id is None else rows(from_id)
             if row is None or from_id is None:
                 errors.append(self._no_row(object_id, from_id))
                 continue
-            cursor = item.get("after") if self._batch_pages else None
+            cursor = item.after if pageful else None
             text = None if cursor else whole(row, size)
             if text is not None:
                 paging = last
@@ -122,13 +155,23 @@ class Reader:
             Random(len(results)).shuffle(results)  # noqa: S311  an order, not a secret
 
 
-def _distinct(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _distinct(inputs: list[ReadInput]) -> list[ReadInput]:
     """The inputs without those whose id came before; an id with a cursor is another page of it."""
-    ids = [item["id"] for item in inputs]
+    ids = [item.id for item in inputs]
     if len(set(ids)) == len(ids):
         return inputs
     first = {object_id: at for at, object_id in reversed(list(enumerate(ids)))}
-    return [item for at, item in enumerate(inputs) if first[item["id"]] == at or item.get("after")]
+    return [item for at, item in enumerate(inputs) if first[item.id] == at or item.after]
+
+
+def _numbers(inputs: list[ReadInput]) -> list[int | None]:
+    """The number of each input's id: all in one go where they are short and plain."""
+    ids = [item.id for item in inputs]
+    text = "".join(ids)
+    short = max(map(len, ids), default=0) < MOST_DIGITS
+    if text.isdigit() and text.isascii() and short and "" not in ids:
+        return list(map(int, ids))
+    return list(map(record_id, ids))
 
 
 def record_id(spelling: str) -> int | None:

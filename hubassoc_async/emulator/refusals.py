@@ -56,13 +56,18 @@ def batch_inputs(body: bytes | None, most: int, too_many: int) -> list[dict[str,
         return []
     if not isinstance(inputs, list):
         raise _misshaped("inputs", inputs)
-    if len(inputs) > most:
-        message = f"The maximum number of inputs is {most}: there were {len(inputs)}"
-        raise Refused(too_many, message, "VALIDATION_ERROR")
+    check_size(len(inputs), most, too_many)
     for item in inputs:
         if not isinstance(item, dict):
             raise _misshaped("an input", item)
     return inputs
+
+
+def check_size(count: int, most: int, too_many: int) -> None:
+    """Refuse a batch of too many inputs."""
+    if count > most:
+        message = f"The maximum number of inputs is {most}: there were {count}"
+        raise Refused(too_many, message, "VALIDATION_ERROR")
 
 
 def text_field(item: dict[str, Any], name: str) -> str:
