@@ -33,8 +33,8 @@ def object_id(value: object) -> str | None:
 
     Takes str (blanks around it are dropped) and anything that is an integer, such as numpy's.
     """
-    if value.__class__ is int:
-        return str(value) if 0 <= value <= _MAX_ID else None  # type: ignore[operator]
+    if type(value) is int:
+        return str(value) if 0 <= value <= _MAX_ID else None
     if isinstance(value, str):
         if value.isdigit() and value.isascii() and value[0] != "0" and len(value) < 19:
             return value  # nearly every id: this is called once for each
