@@ -70,8 +70,23 @@ class IdSet:
     def __len__(self) -> int:
         return self._count
 
+    def __contains__(self, text: str) -> bool:
+        bucket, key = self._slot(text)
+        return _holds(bucket, key)
+
     def add(self, text: str) -> bool:
         """Take a text in; whether it is new."""
+        bucket, key = self._slot(text)
+        if _holds(bucket, key):
+            return False
+        bucket += key
+        self._count += 1
+        if self._count > self._BUCKET * len(self._buckets):
+            self._grow()
+        return True
+
+    def _slot(self, text: str) -> tuple[bytearray, bytes]:
+        """Find the bucket of a text, and its key."""
         if text.isdigit() and text.isascii() and len(text) < 19:
             number = int(text)
         else:
@@ -81,18 +96,7 @@ class IdSet:
         at = (place >> 24) % self._level
         if at < self._split:
             at = (place >> 24) % (2 * self._level)
-        bucket = self._buckets[at]
-        key = place.to_bytes(8, "big")
-        found = bucket.find(key)
-        while found > 0 and found % 8:
-            found = bucket.find(key, found + 1)
-        if found >= 0:
-            return False
-        bucket += key
-        self._count += 1
-        if self._count > self._BUCKET * len(self._buckets):
-            self._grow()
-        return True
+        return self._buckets[at], place.to_bytes(8, "big")
 
     def _grow(self) -> None:
         """Split the next bucket in two."""
@@ -107,3 +111,10 @@ class IdSet:
         self._split += 1
         if self._split == self._level:
             self._split, self._level = 0, 2 * self._level
+
+
+def _holds(bucket: bytearray, key: bytes) -> bool:
+    found = bucket.find(key)
+    while found > 0 and found % 8:
+        found = bucket.find(key, found + 1)
+    return found >= 0

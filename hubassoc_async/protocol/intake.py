@@ -109,7 +109,8 @@ class Intake:
         self._refusals: list[str] = []
         self._held: dict[Pair, deque[Change]] = {}
         self._primaries: dict[str, Pair] = {}  # of the whole call: some 200 bytes each
-        self._seen_links, self._seen_pairs = IdSet(), IdSet()
+        self._adds = labels and operation == "create"
+        self._seen: dict[tuple[AssociationType, ...], IdSet] = {}
 
     @property
     def unwritten(self) -> tuple[Link, ...]:
@@ -142,10 +143,10 @@ class Intake:
                 f"{'; …' if self.invalid > len(self._refusals) else ''}"
             )
 
-    def finish(self, change: Change, outcome: WriteOutcome) -> list[WriteOutcome]:
+    def finish(self, change: Change, outcome: WriteOutcome) -> WriteOutcome:
         """Give out an outcome, and start what waited for its pair."""
         del self.open[change.pair]
-        queue = self._held.pop(change.pair, None)
+        queue = self._held.pop(change.pair, None) if self._held else None
         if queue:
             after = queue.popleft()
             if queue:
@@ -158,7 +159,7 @@ class Intake:
                     after.types = (*change.types, *_new_types(change, after))
             self.open[after.pair] = after
             self._start(after)
-        return [outcome]
+        return outcome
 
     def moved(self, change: Change, has: Iterable[AssociationType]) -> set[Key]:
         """Find the primary that this pair has and that the call gives to another."""
@@ -203,14 +204,23 @@ class Intake:
         return []
 
     def _came_before(self, change: Change) -> bool:
-        """Say whether this very link was taken before; of its pair, note that it was."""
-        ends = f"{change.from_object_id}:{change.to_object_id}"
-        if change.types and self._creates and self._labels:
-            low, high = sorted(change.pair) if self._reader.same_type else change.pair
-            if not self._seen_pairs.add(f"{low}:{high}"):
+        """Say whether this very link was taken before; of its pair, note that it was.
+
+        One set of pairs for each way of giving types: most calls have one or a handful.
+        """
+        from_id, to_id = change.pair
+        pair, turned = f"{from_id}:{to_id}", f"{to_id}:{from_id}"
+        seen = self._seen.get(change.types)
+        if seen is None:
+            seen = self._seen[change.types] = IdSet()
+        if not seen.add(pair):
+            return True
+        for types, pairs in self._seen.items() if self._adds else ():
+            if (types != change.types and pair in pairs) or (
+                self._reader.same_type and turned in pairs
+            ):
                 change.append = True
-        types = ",".join(f"{one.category}{one.type_id}" for one in change.types)
-        return not self._seen_links.add(f"{ends}:{types}")
+        return False
 
     def _second_primary(self, change: Change) -> list[WriteOutcome]:
         """Refuse a second primary of one record, and the first if it has not been sent."""
@@ -241,7 +251,7 @@ class Intake:
         failed = self._refuse(other.failure(SECOND_PRIMARY, message))
         return [
             self._refuse(change.failure(SECOND_PRIMARY, message)),
-            *self.finish(other, failed),
+            self.finish(other, failed),
         ]
 
     def _hold(self, behind: Pair, change: Change) -> None:

@@ -40,7 +40,7 @@ class LinkPacker(Halving[WriteBatch]):
         if alone:
             self._alone.append(change)
         else:
-            group = change.from_object_id if self._from_ids is not None else ""
+            group = change.pair[0] if self._from_ids is not None else ""
             self._groups.setdefault(group, deque()).append(change)
 
     def ready(self, *, eager: bool, more: bool) -> bool:
@@ -79,7 +79,7 @@ class LinkPacker(Halving[WriteBatch]):
             change = changes.popleft()
             if change.dropped:
                 continue
-            if (change.to_object_id, change.from_object_id) in inputs:
+            if change.pair[::-1] in inputs:
                 later.append(change)
             else:
                 self.queued -= 1

@@ -3,7 +3,7 @@
 Knows: ids, rows, types by any name. Does not know: batches, versions' paths, what is written.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -25,8 +25,8 @@ from hubassoc_async.protocol.label_types import LabelTypes
 class Change(Struct, gc=False):
     """One link in hand: what is to become of a pair."""
 
-    from_object_id: str
-    to_object_id: str
+    pair: Pair
+    """One tuple wherever the change is known by it."""
     types: tuple[AssociationType, ...] = ()
     append: bool = False
     """Whether the pair's labels have to be read first, to be kept."""
@@ -39,9 +39,14 @@ class Change(Struct, gc=False):
     """The types that were given, where others have been added from what was read."""
 
     @property
-    def pair(self) -> Pair:
-        """The pair."""
-        return self.from_object_id, self.to_object_id
+    def from_object_id(self) -> str:
+        """The one end."""
+        return self.pair[0]
+
+    @property
+    def to_object_id(self) -> str:
+        """The other end."""
+        return self.pair[1]
 
     def failure(
         self,
@@ -91,7 +96,7 @@ class LinkReader:
 
     def read(self, given: object, place: int) -> Change | Failure:
         """Check one link. ``place`` is the row, where the link does not say its own."""
-        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        if not isinstance(given, tuple | list):
             return _invalid(place, given, "is not a link: give (from id, to id)", given)
         if len(given) < 2 or len(given) > 4:
             return _invalid(place, given, "is not a link: give (from id, to id, types)", given)
@@ -109,13 +114,13 @@ class LinkReader:
         if not self._labelled:
             if types is not None and types != () and types != []:
                 return _invalid(row, types, "has no place here: all between a pair is meant", given)
-            return Change(from_id, to_id, self._every)
-        found = self._types(types)
+            return Change((from_id, to_id), self._every)
+        found = self._types(types)  # a look-up, but for ways of giving them not seen before
         if isinstance(found, str):
             message = f"row {row}: {found}: it was not sent"
-            change = Change(from_id, to_id, _as_given(types))
+            change = Change((from_id, to_id), _as_given(types))
             return change.failure(INVALID_TYPE, message)
-        return Change(from_id, to_id, found)
+        return Change((from_id, to_id), found)
 
     def _types(self, given: object) -> tuple[AssociationType, ...] | str:
         """Resolve types once for every way of giving them; a text says why not."""

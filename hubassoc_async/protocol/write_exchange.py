@@ -174,7 +174,9 @@ class WriteExchange:
         """Give every link of an answered batch its outcome or another ask."""
         owed = batch.inputs
         named, stray = self._attributor.attribute(answer.errors, owed)
-        out = [self._fail(batch, pair, error, correlation_id) for pair, error in named.items()]
+        out: list[WriteOutcome] = [
+            self._fail(batch, pair, error, correlation_id) for pair, error in named.items()
+        ]
         if self._silent:
             if stray is None and answer.error_count > max(len(answer.errors), len(named)):
                 said = f"{answer.error_count} errors, and not all of them are listed"
@@ -198,7 +200,7 @@ class WriteExchange:
 
     def _written(self, change: Change, result: Done) -> WriteOutcome:
         types = change.types or result.types
-        return Written(change.from_object_id, change.to_object_id, types, result.labels)
+        return Written(*change.pair, types, result.labels)
 
     def _fail(
         self, batch: WriteBatch, pair: Pair, error: LinkError, correlation_id: str | None

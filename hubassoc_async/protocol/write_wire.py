@@ -132,7 +132,7 @@ class WriteCodec:
         if self._grouped:
             groups: dict[str, list[str]] = {}
             for change in changes:
-                groups.setdefault(change.from_object_id, []).append(change.to_object_id)
+                groups.setdefault(change.pair[0], []).append(change.pair[1])
             inputs = [
                 f'{{"from":{{"id":"{from_id}"}},"to":[{_refs(to_ids)}]}}'
                 for from_id, to_ids in groups.items()
@@ -140,14 +140,13 @@ class WriteCodec:
         elif self._typed:
             known = self._types
             inputs = [
-                f'{{"from":{{"id":"{c.from_object_id}"}},"to":{{"id":"{c.to_object_id}"}},'
+                f'{{"from":{{"id":"{c.pair[0]}"}},"to":{{"id":"{c.pair[1]}"}},'
                 f"{known.get(c.types) or self._learn(c.types)}}}"
                 for c in changes
             ]
         else:
             inputs = [
-                f'{{"from":{{"id":"{c.from_object_id}"}},"to":{{"id":"{c.to_object_id}"}}}}'
-                for c in changes
+                f'{{"from":{{"id":"{c.pair[0]}"}},"to":{{"id":"{c.pair[1]}"}}}}' for c in changes
             ]
         return f'{{"inputs":[{",".join(inputs)}]}}'.encode()
 

@@ -265,12 +265,12 @@ class Writing:
                     failure = change.failure(
                         read.category, message, read.sub_category, read.correlation_id
                     )
-                    out += self._intake.finish(change, failure)
+                    out.append(self._intake.finish(change, failure))
                     continue
                 has = by_id.get(change.to_object_id)
                 keys = set(map(type_key, has or ()))
                 if has is not None and keys.issuperset(map(type_key, change.types)):
-                    out += self._intake.finish(change, Unchanged(*change.pair, has))
+                    out.append(self._intake.finish(change, Unchanged(*change.pair, has)))
                     continue
                 change.asked = change.types
                 change.types = added_to(
@@ -281,12 +281,15 @@ class Writing:
 
     def _after_write(self, outcomes: list[WriteOutcome]) -> list[WriteOutcome]:
         out: list[WriteOutcome] = []
+        verify = self.settings.verify
         for outcome in outcomes:
-            change = self._intake.open[outcome.from_object_id, outcome.to_object_id or ""]
-            if self.settings.verify and isinstance(outcome, Written):
-                self._after.ask(change.from_object_id, (change, outcome))
+            pair = outcome.from_object_id, outcome.to_object_id or ""
+            change = self._intake.open[pair]
+            if verify and isinstance(outcome, Written):
+                self._after.ask(pair[0], (change, outcome))
             else:
-                out += self._intake.finish(change, outcome)
+                self._intake.finish(change, outcome)
+                out.append(outcome)
         return out
 
     def _after_reading_back(
@@ -301,5 +304,5 @@ class Writing:
                     outcome: WriteOutcome = unread(change, one.outcome)
                 else:
                     outcome = judged(self.operation, change, written, has, self.label_types)
-                out += self._intake.finish(change, outcome)
+                out.append(self._intake.finish(change, outcome))
         return out
