@@ -56,7 +56,9 @@ class Drive:
         attempts: int = 2,
         eager: bool = False,
         most_at_a_time: int = 10_000,
+        lazy: float = 0.0,
     ) -> None:
+        """``lazy``: how often links are not fed although there is room, while batches are out."""
         self.exchange = exchange
         self.portal = portal
         self.requests: list[Request] = []
@@ -69,6 +71,7 @@ class Drive:
         self._attempts = attempts
         self._eager = eager
         self._most = most_at_a_time
+        self._lazy = lazy
         self._out: list[tuple[Step, int]] = []
 
     def run(self) -> "Drive":
@@ -95,6 +98,8 @@ class Drive:
         return True
 
     def _feed(self) -> None:
+        if self._out and self._random.random() < self._lazy:
+            return
         wanted = min(self.exchange.wanted, self._most)
         if wanted:
             chunk = list(islice(self._links, wanted))

@@ -141,6 +141,7 @@ def test_default_and_archives_leave_the_portal_as_the_model(
     concurrency=st.integers(1, 4),
     chunk=st.integers(1, 5),
     eager=st.booleans(),
+    lazy=st.sampled_from((0.0, 0.9)),
 )
 def test_changes_to_one_pair_keep_their_order_in_a_stream(
     wanted: list[Given],
@@ -149,6 +150,7 @@ def test_changes_to_one_pair_keep_their_order_in_a_stream(
     concurrency: int,
     chunk: int,
     eager: bool,
+    lazy: float,
 ) -> None:
     """However far apart they stand, links of a pair add up, and no pair is in flight twice."""
     portal = worlds.portal(page_size=2)
@@ -164,6 +166,7 @@ def test_changes_to_one_pair_keep_their_order_in_a_stream(
         random=random,
         eager=eager,
         most_at_a_time=chunk,
+        lazy=lazy,
     ).run()
     assert drive.stopped is None
     assert state(portal) == model

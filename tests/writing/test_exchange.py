@@ -8,12 +8,14 @@ import pytest
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import TransportError
 from hubassoc_async.model import Unchanged, WriteOperation, Written
+from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.label_types import LabelTypes
+from hubassoc_async.protocol.lookups import Lookups
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.versions import VERSIONS
 from hubassoc_async.protocol.writing import Step
 from tests.writing import worlds
-from tests.writing.peer import Drive, state, writing
+from tests.writing.peer import HEADERS, Drive, state, writing
 from tests.writing.worlds import BILLING, IMPOSSIBLE, PLAIN, PRIMARY
 
 STALE = LabelTypes("contacts", "companies", ((IMPOSSIBLE,), ()))
@@ -72,6 +74,7 @@ def test_a_success_that_wrote_nothing_is_a_failure() -> None:
     bodies = [
         answer({"status": "COMPLETE", "results": []}, 201),
         answer({"status": "CANCELED", "results": []}),
+        answer({"status": "CANCELED", "results": [{"fromObjectId": 1, "toObjectId": 101}]}),
         Response(204, {}),
     ]
     for body in bodies:
@@ -113,6 +116,52 @@ def test_an_error_that_names_nobody_is_narrowed_down() -> None:
     drive = Drive(writing(), worlds.portal(), links, spoil=refuse).run()
     assert failed(drive) == {("3", "101"): "VALIDATION_ERROR"}
     assert len(drive.requests) == 1
+
+
+def test_an_error_that_names_nobody_beside_all_results_is_somebodys_too() -> None:
+    """Results may list a pair whose label failed: the error belongs to one of them."""
+    nameless = {"status": "error", "category": "VALIDATION_ERROR", "message": "no", "context": {}}
+
+    def refuse(step: Step, response: Response) -> Response:
+        body = json.loads(response.body)
+        mine = ("3", "101") in step.inputs
+        return answer({**body, "errors": [nameless]}, 207) if mine else response
+
+    links = [(c, 101, PLAIN) for c in range(1, 9)]
+    drive = Drive(writing(), worlds.portal(), links, spoil=refuse).run()
+    assert failed(drive) == {("3", "101"): "VALIDATION_ERROR"}
+    assert len(drive.requests) == 7
+
+
+def test_a_missing_contact_is_no_missing_company() -> None:
+    """Ids of two object types may be the same: the error's type says which end it is."""
+    portal = Portal()
+    portal.add_objects("contact", [1])
+    portal.add_objects("company", [3, 4])
+    drive = Drive(writing(), portal, [(1, 3, PLAIN), (3, 4, PLAIN)]).run()
+    assert drive.statuses() == {("1", "3"): "written", ("3", "4"): "failed"}
+
+
+def test_a_read_that_is_out_is_too_old_for_who_asks_now() -> None:
+    """Between its sending and its answer a pair may have been written: it is read again."""
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    lookups = Lookups[str](exchange)
+    portal = worlds.portal()
+    lookups.ask("1", "first")
+    lookups.ask("1", "with the first")
+    asked = [lookups.next_batch()]
+    lookups.ask("1", "later")
+    assert lookups.unsent == 1
+    heard = []
+    for batch in asked:
+        reply = portal.handle(exchange.request(batch), HEADERS, 0.0)
+        answered = lookups.receive(batch, reply.response)
+        assert isinstance(answered, list)
+        heard += [one.waiters for one in answered]
+        if not lookups.idle:
+            asked.append(lookups.next_batch())
+    assert heard == [["first", "with the first"], ["later"]]
+    assert lookups.unsent == 0
 
 
 def test_errors_that_are_counted_and_not_listed_are_found() -> None:
