@@ -3,10 +3,10 @@
 Knows: places and turns. Does not know: what is asked.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from hubassoc_async.pacing import Places
 from hubassoc_async.protocol.call import Call
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.sender import Sender
@@ -18,7 +18,7 @@ class Caller:
     """Sends one request at a time for whoever calls it; many may."""
 
     def __init__(
-        self, version: ApiVersion, open_sender: Callable[[], Sender], places: asyncio.Semaphore
+        self, version: ApiVersion, open_sender: Callable[[], Sender], places: Places
     ) -> None:
         """``open_sender`` raises ``UsageError`` when the client is closed."""
         self.version = version

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from hubassoc_async.errors import DeadlineExceeded, HubAssocError, UsageError
-from hubassoc_async.pacing import TimerHandle, Turn
+from hubassoc_async.pacing import Places, Priority, TimerHandle, Turn
 from hubassoc_async.sender import Exchange, Inputs, Sender
 
 I = TypeVar("I")  # noqa: E741  what is pulled: an id, a link
@@ -71,10 +71,11 @@ class OutcomeStream(ABC, Generic[I, O, B]):
         exchange: StreamExchange[I, O, B],
         items: Iterable[I] | AsyncIterable[I],
         sender: Sender,
-        places: asyncio.Semaphore,
+        places: Places,
         *,
         linger: float,
         deadline: float | None,
+        priority: Priority = "bulk",
     ) -> None:
         self._exchange = exchange
         self._items = items
@@ -82,6 +83,7 @@ class OutcomeStream(ABC, Generic[I, O, B]):
         self._places = places
         self._linger = linger
         self._deadline = deadline
+        self._priority = priority
         self._outcomes: deque[list[O]] = deque()
         self._current: deque[O] = deque()
         self._arrived = asyncio.Event()  # for the consumer: outcomes, or the end
@@ -221,9 +223,9 @@ class OutcomeStream(ABC, Generic[I, O, B]):
         While we wait, answers may bring cursors that share it.
         """
         exchange = self._exchange
-        await self._places.acquire()
+        await self._places.acquire(self._priority)
         try:
-            turn = await self._sender.pacer.acquire()
+            turn = await self._sender.pacer.acquire(self._priority)
         except BaseException:
             self._places.release()
             raise

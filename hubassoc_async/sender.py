@@ -12,9 +12,10 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from hubassoc_async.errors import TransportError
-from hubassoc_async.pacing import Clock, Pacer, Turn
+from hubassoc_async.pacing import Clock, Pacer, Pacers, Turn
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
+from hubassoc_async.protocol.quota import bucket_of, signal_of
 from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy
 from hubassoc_async.transport import Transport
 
@@ -32,6 +33,7 @@ class Inputs(Protocol):
 B = TypeVar("B", bound=Inputs)
 B_contra = TypeVar("B_contra", bound=Inputs, contravariant=True)
 
+_TOO_MANY = 429
 _log = logging.getLogger("hubassoc_async")
 
 
@@ -70,21 +72,26 @@ class Sender:
     def __init__(
         self,
         transport: Transport,
-        pacer: Pacer,
+        pacers: Pacers,
         *,
         retry: RetryPolicy,
         clock: Clock,
         random: Callable[[], float],
         counters: Counters,
     ) -> None:
-        self.pacer = pacer
+        self.pacers = pacers
         self.clock = clock
         self.counters = counters
         self._transport = transport
         self._retry = retry
         self._budget = RetryBudget(retry)
         self._random = random
-        self._last_answer = clock.time()
+        self._failing_since: float | None = None  # when nothing has been answered after it
+
+    @property
+    def pacer(self) -> Pacer:
+        """The pacer of batch operations."""
+        return self.pacers.of("associations")
 
     async def ask(
         self, exchange: Exchange[O, B], batch: B, turn: Turn, *, repeatable: bool = True
@@ -96,6 +103,10 @@ class Sender:
         Raises the ``HubAssocError`` that stops the whole operation.
         """
         request = exchange.request(batch)
+        pacer = self.pacers.of(bucket_of(request))
+        if turn.bucket != pacer.bucket:
+            turn.give_back()
+            turn = await pacer.acquire(turn.priority)
         started = self.clock.time()
         for attempt in count(1):
             problem = await self._send(exchange, batch, request, turn)
@@ -109,7 +120,9 @@ class Sender:
             acted = problem.remedy is Remedy.RETRY  # or may have, for all we know
             if delay is None or (acted and not repeatable):
                 return self._give_up(exchange, batch, problem, attempt)
-            turn = await self._wait(problem, delay, attempt, f"{request.path}, {inputs} inputs")
+            await self._wait(problem, delay, attempt, f"{request.path}, {inputs} inputs")
+            turn = await pacer.acquire(turn.priority)
+            self.counters.retries += 1
         raise AssertionError("count() does not end")
 
     async def _send(
@@ -118,30 +131,34 @@ class Sender:
         """Send once, and end the turn."""
         self.counters.requests += 1
         self.counters.in_flight += 1
-        answered = False
         try:
             response = await self._transport.send(request)
-            answered = True
+            turn.release(answered=True, signal=signal_of(response))
         except TransportError as error:
             return transport_problem(error)
         finally:
             self.counters.in_flight -= 1
-            turn.release(answered=answered)
+            turn.release(answered=False)  # unless it was
         self.counters.bytes_received += len(response.body)
         result = exchange.receive(batch, response)
         if isinstance(result, Problem):
             self.counters.rate_limited += result.status == 429
         else:
             self._budget.earn()
-            self._last_answer = self.clock.time()
+            self._failing_since = None
         return result
 
-    async def _wait(self, problem: Problem, delay: float, attempt: int, what: str) -> Turn:
-        """Wait before a repeat, and take a turn for it."""
+    async def _wait(self, problem: Problem, delay: float, attempt: int, what: str) -> None:
+        """Wait before a repeat takes its turn."""
         now = self.clock.time()
-        delay = max(delay, self._budget.spend(now))
-        if problem.pauses_all:
-            self.pacer.pause(delay)
+        self._failing_since = self._failing_since or now
+        earned = self._budget.spend(now)
+        delay = max(delay, earned)
+        if problem.status == _TOO_MANY:  # the pacer knows and has stopped for as long as it takes
+            _log.warning("pausing everything %.2f s: %s", self.pacers.paused, problem.message)
+            await sleep(self.clock, earned)
+        elif problem.pauses_all:
+            self.pacers.pause(delay)
             _log.warning("pausing everything %.2f s: %s", delay, problem.message)
         else:
             _log.info(
@@ -149,15 +166,13 @@ class Sender:
                 attempt, delay, what, problem.message, problem.correlation_id,
             )  # fmt: skip
             await sleep(self.clock, delay)
-        turn = await self.pacer.acquire()
-        self.counters.retries += 1
-        return turn
 
     def _give_up(
         self, exchange: Exchange[O, B], batch: B, problem: Problem, attempts: int
     ) -> list[O]:
         inputs = len(batch.inputs)
-        silent = self.clock.time() - self._last_answer
+        now = self.clock.time()
+        silent = now - (self._failing_since or now)
         outage = problem.remedy is Remedy.RETRY and silent > self._retry.total
         if problem.remedy in (Remedy.STOP, Remedy.WAIT) or outage:
             raise problem.exception()

@@ -3,7 +3,6 @@
 Knows: what is counted and what is left of a read. Does not know: tasks, JSON, HTTP, retries.
 """
 
-import asyncio
 from collections.abc import AsyncIterable, Iterable
 
 from msgspec import Struct
@@ -11,6 +10,7 @@ from msgspec import Struct
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.model import ObjectAssociations, Outcome
 from hubassoc_async.outcome_stream import OutcomeStream
+from hubassoc_async.pacing import Places, Priority
 from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.sender import Sender
@@ -45,12 +45,15 @@ class ReadStream(OutcomeStream[str | int, Outcome, Batch]):
         exchange: ReadExchange,
         ids: Ids,
         sender: Sender,
-        places: asyncio.Semaphore,
+        places: Places,
         *,
         linger: float,
         deadline: float | None,
+        priority: Priority = "bulk",
     ) -> None:
-        super().__init__(exchange, ids, sender, places, linger=linger, deadline=deadline)
+        super().__init__(
+            exchange, ids, sender, places, linger=linger, deadline=deadline, priority=priority
+        )
         self.counts = ReadCounts()
         self._read = exchange
 

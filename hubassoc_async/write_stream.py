@@ -4,7 +4,6 @@ Knows: what is counted and what is left of a write; that types are looked up bef
 not know: tasks, JSON, HTTP, retries.
 """
 
-import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
 from msgspec import Struct
@@ -12,6 +11,7 @@ from msgspec import Struct
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.model import Failure, Link, LinkGiven, WriteOutcome, Written
 from hubassoc_async.outcome_stream import OutcomeStream
+from hubassoc_async.pacing import Places
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.writing import Step, Writing
 from hubassoc_async.sender import Sender
@@ -46,7 +46,7 @@ class WriteStream(OutcomeStream[LinkGiven, WriteOutcome, Step]):
         label_types: Callable[[], Awaitable[LabelTypes]] | None,
         links: Links,
         sender: Sender,
-        places: asyncio.Semaphore,
+        places: Places,
         *,
         linger: float,
         deadline: float | None,

@@ -30,8 +30,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sender": ("pacing", "transport", *CORE),
     "outcome_stream": ("sender", "pacing", *CORE),
     "stream": ("outcome_stream", "sender", "pacing", *CORE),
-    "write_stream": ("outcome_stream", "sender", *CORE),
-    "calls": ("sender", *CORE),
+    "write_stream": ("outcome_stream", "sender", "pacing", *CORE),
+    "calls": ("sender", "pacing", *CORE),
     "labels": ("calls", *CORE),
     "limits": ("calls", *CORE),
     "one_pair": ("calls", "labels", *CORE),
@@ -56,12 +56,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "rich": ("cli",),
     "pyarrow": ("jobs",),
+    "redis": ("pacing.shared_redis",),
     "pytest": ("emulator.pytest_plugin",),
 }
 """Third-party library: the modules or folders that may import it. "" is all. An import for typing
 alone is free: it names what a caller hands over."""
 
-LAZY = {"pyarrow"}
+LAZY = {"pyarrow", "redis"}
 """Libraries of optional extras: imported where they are used, never when a module loads."""
 
 NOT_PURE = {
@@ -204,7 +205,7 @@ def test_the_library_loads_no_extra() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
     ).stdout.split()
     assert PACKAGE in loaded
-    assert not {"click", "rich", "pyarrow", "hubspot", "jsonschema"} & set(loaded)
+    assert not {"click", "rich", "pyarrow", "redis", "hubspot", "jsonschema"} & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ async def use(
 ) -> tuple[Window, float]:
     """Send as fast as the pacer allows; some requests get no answer. Gives seconds taken too."""
     loop = asyncio.get_running_loop()
-    pacer, window, random = Pacer(quota, loop), Window(quota), Random(seed)
+    pacer, window, random = Pacer(quota, loop, mode="strict"), Window(quota), Random(seed)
     started = loop.time()
 
     async def one() -> None:
@@ -119,7 +119,7 @@ def test_the_price_of_strictness_is_one_round_trip_a_window(rtt: float) -> None:
 async def test_a_short_read_does_not_wait_and_a_long_one_has_no_long_silence() -> None:
     """A twentieth of the quota goes at once; the rest is spread, not sent in bursts."""
     loop = asyncio.get_running_loop()
-    pacer = Pacer(Quota(100, 10), loop)
+    pacer = Pacer(Quota(100, 10), loop, mode="strict")
     started, times = loop.time(), []
     for _ in range(300):
         turn = await pacer.acquire()
@@ -135,7 +135,7 @@ async def test_a_short_read_does_not_wait_and_a_long_one_has_no_long_silence() -
 async def test_a_pause_holds_everyone_and_then_they_go_on() -> None:
     """The longest pause counts; the order stays."""
     loop = asyncio.get_running_loop()
-    pacer = Pacer(Quota(10, 1), loop)
+    pacer = Pacer(Quota(10, 1), loop, mode="strict")
     started, order = loop.time(), []
 
     async def one(name: int) -> None:
@@ -156,7 +156,7 @@ async def test_a_pause_holds_everyone_and_then_they_go_on() -> None:
 async def test_a_cancelled_waiter_and_a_turn_given_back_cost_nothing() -> None:
     """Neither takes from the quota, nor holds those behind it."""
     loop = asyncio.get_running_loop()
-    pacer = Pacer(Quota(20, 10), loop)
+    pacer = Pacer(Quota(20, 10), loop, mode="strict")
     held = [await pacer.acquire() for _ in range(20)]
     waiters = [asyncio.create_task(pacer.acquire()) for _ in range(3)]
     await asyncio.sleep(1)
@@ -177,7 +177,7 @@ async def test_a_cancelled_waiter_and_a_turn_given_back_cost_nothing() -> None:
 @on_virtual_time
 async def test_a_turn_granted_to_a_task_being_cancelled_is_not_lost() -> None:
     """Cancelled in the very moment of the grant, it goes back."""
-    pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop())
+    pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop(), mode="strict")
     waiter = asyncio.create_task(pacer.acquire())
     while not pacer.share:
         await asyncio.sleep(0)
@@ -191,7 +191,7 @@ async def test_a_turn_granted_to_a_task_being_cancelled_is_not_lost() -> None:
 @on_virtual_time
 async def test_closing_wakes_everyone_who_waits() -> None:
     """With an error, so that nobody waits for ever; and nobody gets a turn after."""
-    pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop())
+    pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop(), mode="strict")
     await pacer.acquire()
     waiters = [asyncio.create_task(pacer.acquire()) for _ in range(3)]
     await asyncio.sleep(1)

@@ -1,0 +1,217 @@
+"""The window that follows what the server says: headers where there are any, 429s where not.
+
+A slot is freed one window after its request's arrival, which is put midway between sending and
+answer; a guard for the network's jitter grows with 429s. How many slots there are comes from the
+headers: the limit, less what others use, less a little. Without headers the ceiling falls to
+what a 429 shows to be too much, and is tried anew, ever more patiently where it was met before.
+
+Knows: times it is given, headers, 429s. Does not know: clocks, who waits.
+"""
+
+import heapq
+from bisect import bisect_right, insort
+from math import inf, sqrt
+
+from hubassoc_async.pacing.quota import Quota
+from hubassoc_async.pacing.strict import Slot
+from hubassoc_async.protocol.quota import RateSignal
+
+_LOST_GUARD = 1.0  # seconds more for a request without an answer: it may arrive after we gave up
+_SMOOTH = 0.1  # weight of the newest round trip
+
+# Every number below was chosen by benchmarks/pacing.py, at 100 and 250 requests in 10 s.
+# A slot's guard is so many mean deviations of the round trip and a share of the window: at 20 to
+# 400 ms each way a multiple of 1.0 meets 1 % of 429s, of 2.1 some 0.1 %, of 3.0 none but 1 % less
+# of the quota is used.
+_GUARD = 2.1
+_MOST_GUARD = 4.0
+_GUARD_FLOOR = 0.003
+_GUARD_RISE = 1.08  # a 429 while nobody else uses the quota
+_GUARD_EASE = 0.9995  # an answer
+
+# What others use is taken from the newest headers when it rises and smoothed when it falls.
+_OTHERS_DOWN = 0.3
+_COMPANY = 0.03  # of the limit used by others: then a 429 is their doing, not the guard's
+# Left free for others, in deviations of what they may ask for within one round trip, if they ask
+# at random. It settles where a request in 300 meets a 429.
+_MARGIN = 3.5
+_LEAST_MARGIN = 1.5
+_MOST_MARGIN = 7.0
+_MARGIN_RISE = 0.4  # a 429
+_MARGIN_EASE = _MARGIN_RISE / 300  # an answer
+
+# Without headers: a 429 lowers the ceiling to this share of what it shows to be too much …
+_FALL = 0.97
+# … and after so many windows it is raised again, slowly and then fast. Each 429 at about the same
+# place doubles the patience: at most one in six windows is what trying again costs below the
+# configured limit.
+_PATIENCE = 1.5
+_MOST_PATIENCE = 6.0
+_SAME = 0.06
+_FIRST_STEP = 0.05  # of the limit, a window; four times as much a window later
+
+
+class AdaptiveWindow:
+    """Holds a slot until one window after its arrival; the number of slots follows the answers."""
+
+    slope = 1.2
+    """As of ``StrictWindow``: more, to catch up what a 429 cost (half a point of the quota)."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        self._configured = quota
+        self._out = 0
+        self._freed: list[float] = []  # a heap: when the slots of ended requests come free
+        self._arrivals: list[float] = []  # of ended requests, in order
+        self._sent: dict[int, Slot] = {}  # those out, in order of sending
+        self._trip = 0.0  # mean round trip
+        self._jitter = 0.0  # its mean deviation
+        self._guard = _GUARD
+        self._margin = _MARGIN
+        self._others = 0.0
+        self._heard = -inf  # when headers last said something
+        self._trusted = True
+        self._opening = 1.0  # most out at once until the first window is known
+        self._ceiling = float(quota.limit)
+        self._fell = -inf
+        self._found = inf
+        self._patience = _PATIENCE
+        self._grew = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until there is a slot, as far as is known; inf: an answer has to come first."""
+        self._forget(now)
+        if self._out >= self._opening:
+            return inf
+        if self._out + len(self._freed) < self._allowed(now):
+            return 0.0
+        return self._freed[0] - now if self._freed else inf
+
+    def take(self, now: float) -> Slot:
+        """Hold a slot for a request that is sent now."""
+        self._out += 1
+        slot = Slot(now)
+        self._sent[id(slot)] = slot
+        return slot
+
+    def cancel(self, slot: Slot) -> None:
+        """Nothing was sent."""
+        self._out -= 1
+        del self._sent[id(slot)]
+
+    def end(self, slot: Slot, now: float, signal: RateSignal | None) -> None:
+        """The request was answered just now; without a signal it never will be."""
+        self.cancel(slot)
+        if signal is None:
+            insort(self._arrivals, now)
+            heapq.heappush(self._freed, now + self.quota.seconds + _LOST_GUARD)
+            return
+        trip = now - slot.sent
+        self._learn_trip(trip)
+        slot.arrived = slot.sent + trip / 2
+        own = self._own_at(slot.arrived)
+        insort(self._arrivals, slot.arrived)
+        guard = self._guard * self._jitter + _GUARD_FLOOR * self.quota.seconds
+        heapq.heappush(self._freed, slot.arrived - self._trip / 2 + self.quota.seconds + guard)
+        self._hear(now, own, signal)
+        if signal.rejected:
+            self._fall(slot, now, own)
+        else:
+            self._opening += 1
+            self._grow(now)
+
+    def share(self, now: float) -> float:
+        """Share of the quota in use, 0 to 1."""
+        self._forget(now)
+        used = self._out + len(self._freed) + (self._others if self._hears(now) else 0.0)
+        return max(0.0, min(1.0, used / self.quota.limit))
+
+    def _forget(self, now: float) -> None:
+        while self._freed and self._freed[0] <= now:
+            heapq.heappop(self._freed)
+        half = len(self._arrivals) // 2
+        if half and self._arrivals[half] <= now - 3 * self.quota.seconds:
+            del self._arrivals[: half + 1]
+
+    def _learn_trip(self, trip: float) -> None:
+        if not self._trip:
+            self._trip, self._jitter = trip, trip / 4
+        off = trip - self._trip
+        self._trip += _SMOOTH * off
+        self._jitter += _SMOOTH * (abs(off) - self._jitter)
+
+    def _own_at(self, when: float) -> int:
+        """How many of ours the server counted at a time, in the window that ended then."""
+        arrivals = self._arrivals
+        first = bisect_right(arrivals, when - self.quota.seconds)
+        last = bisect_right(arrivals, when)
+        lead = self._trip / 2
+        out = sum(1 for slot in self._sent.values() if slot.sent + lead <= when)
+        return last - first + out
+
+    # what headers say
+
+    def _hears(self, now: float) -> bool:
+        """Whether headers speak of this window, and did so lately."""
+        return self._trusted and now - self._heard < 2 * self.quota.seconds
+
+    def _hear(self, now: float, own: int, signal: RateSignal) -> None:
+        if signal.limit is None or signal.remaining is None or not self._trusted:
+            return
+        if signal.rejected and signal.remaining > 0:
+            self._trusted = False  # they speak of another limit than the one that was met
+            self.quota = self._configured
+            return
+        if signal.limit != self.quota.limit or signal.seconds not in (None, self.quota.seconds):
+            self.quota = Quota(signal.limit, signal.seconds or self.quota.seconds)
+            self._ceiling = float(signal.limit)
+        if not signal.rejected:
+            self._opening = inf
+            own += 1
+        sample = signal.limit - signal.remaining - own
+        if not self._hears(now):
+            self._others = float(sample)
+        off = sample - self._others
+        self._others += off if off > 0 else _OTHERS_DOWN * off
+        self._heard = now
+
+    def _allowed(self, now: float) -> float:
+        allowed = self._ceiling
+        if self._hears(now):
+            others = max(0.0, self._others)
+            margin = self._margin * sqrt(others * self._trip / self.quota.seconds)
+            allowed = min(allowed, self.quota.limit - others - margin)
+        return max(1.0, allowed)
+
+    # what 429s say
+
+    def _fall(self, slot: Slot, now: float, own: int) -> None:
+        """Lower the ceiling, once for all that were out together."""
+        if slot.sent < self._fell:
+            return
+        if self._hears(now) and self._others > _COMPANY * self.quota.limit:
+            self._margin = min(_MOST_MARGIN, self._margin + _MARGIN_RISE)
+        else:
+            self._guard = min(_MOST_GUARD, self._guard * _GUARD_RISE)
+        again = now - self._fell < self.quota.seconds / 2
+        self._fell = self._grew = now
+        met = max(1.0, float(own))
+        jitter = met > (1 - _COMPANY) * self._configured.limit and not again
+        if self._hears(now) or jitter:
+            return
+        same = abs(met - self._found) <= _SAME * met
+        self._patience = min(_MOST_PATIENCE, self._patience * 2) if same else _PATIENCE
+        self._found = met
+        self._ceiling = max(1.0, min(self._ceiling, met * _FALL))
+
+    def _grow(self, now: float) -> None:
+        self._guard = max(_GUARD, self._guard * _GUARD_EASE)
+        self._margin = max(_LEAST_MARGIN, self._margin - _MARGIN_EASE)
+        window = self.quota.seconds
+        over = (now - self._fell) / window - self._patience
+        if over > 0 and self._fell > -inf and self._ceiling < self._configured.limit:
+            step = (now - self._grew) / window * self.quota.limit
+            self._ceiling = min(
+                self._configured.limit, self._ceiling + step * min(1.0, _FIRST_STEP * 4**over)
+            )
+        self._grew = now

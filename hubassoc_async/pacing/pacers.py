@@ -1,0 +1,95 @@
+"""The pacers of one client: one a bucket, made when first needed.
+
+Knows: buckets. Does not know: operations, how a pacer decides.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from hubassoc_async.errors import UsageError
+from hubassoc_async.pacing.clock import Clock
+from hubassoc_async.pacing.pacer import Pacer
+from hubassoc_async.pacing.quota import Mode, Quota, Quotas, quotas_of
+from hubassoc_async.pacing.shared import Log, SharedQuota, SharedWindow
+from hubassoc_async.pacing.shared_file import FileLog
+from hubassoc_async.pacing.shared_redis import RedisLog
+from hubassoc_async.protocol.quota import Bucket
+
+
+class Pacers:
+    """A pacer for each bucket that is used."""
+
+    def __init__(self, make: Callable[[Bucket], Pacer]) -> None:
+        self._make = make
+        self._made: dict[Bucket, Pacer] = {}
+
+    def of(self, bucket: Bucket) -> Pacer:
+        """The pacer of a bucket."""
+        pacer = self._made.get(bucket)
+        if pacer is None:
+            pacer = self._made[bucket] = self._make(bucket)
+        return pacer
+
+    def pause(self, seconds: float) -> None:
+        """Give no turn to anyone, in any bucket, for so long."""
+        self.of("associations")
+        for pacer in self._made.values():
+            pacer.pause(seconds)
+
+    @property
+    def paused(self) -> float:
+        """Seconds for which no turn will be given in some bucket."""
+        return max((pacer.paused for pacer in self._made.values()), default=0.0)
+
+    @property
+    def share(self) -> float:
+        """Share of the fullest bucket's quota in use, 0 to 1."""
+        return max((pacer.share for pacer in self._made.values()), default=0.0)
+
+    async def aclose(self) -> None:
+        """Close every pacer."""
+        for pacer in self._made.values():
+            await pacer.aclose()
+
+
+class Pacing:
+    """How a client paces itself: checked at once, opened in the loop it works in."""
+
+    def __init__(self, quota: Quota | Quotas | SharedQuota | str | None, mode: Mode) -> None:
+        """Raises ``UsageError``."""
+        if mode not in get_args(Mode):
+            raise UsageError(f"pacing is {', '.join(get_args(Mode))}, not {mode!r}")
+        self._mode: Mode = mode
+        self._shared = quota if isinstance(quota, SharedQuota) else None
+        given = quota.quota if isinstance(quota, SharedQuota) else quota
+        self._quotas = None if given is None else quotas_of(given)
+
+    @property
+    def quota(self) -> Quota | None:
+        """The quota of batch operations."""
+        return None if self._quotas is None else self._quotas.associations
+
+    def open(self, clock: Clock) -> Pacers:
+        """Make the pacers of a client; without quotas nothing is paced."""
+
+        def make(bucket: Bucket) -> Pacer:
+            quota = None if self._quotas is None else self._quotas.of(bucket)
+            shared = self._share(bucket, quota, clock) if quota is not None else None
+            return Pacer(quota, clock, mode=self._mode, bucket=bucket, shared=shared)
+
+        return Pacers(make)
+
+    def _share(self, bucket: Bucket, quota: Quota, clock: Clock) -> SharedWindow | None:
+        shared = self._shared
+        if shared is None:
+            return None
+        name = f"{shared.portal}:{bucket}"
+        log: Log
+        if shared.url.startswith("file://"):
+            log = FileLog(Path(url2pathname(urlsplit(shared.url).path)), name, quota, shared.guard)
+        else:
+            log = RedisLog(shared.url, name, quota, shared.guard)
+        return SharedWindow(shared, quota, log, clock)

@@ -1,0 +1,153 @@
+"""The adaptive pacer against a server that counts exactly: how much it uses, what is refused."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.pacing_world import Others, Server, bursts, poisson, ramp
+from hubassoc_async.pacing import Quota
+from hubassoc_async.pacing.adaptive import AdaptiveWindow
+from hubassoc_async.protocol.quota import RateSignal
+from tests.pacing.runs import admitted, rejected, run
+
+
+@pytest.mark.parametrize("limit", [100, 250])
+@pytest.mark.parametrize("headers", [True, False], ids=["headers", "no headers"])
+@pytest.mark.parametrize("rejected_count", [False, True], ids=["", "rejected count"])
+@pytest.mark.parametrize(
+    ("network", "most_rejected", "least_used"),
+    [("50 ms jitter", 0.001, 0.98), ("20-400 ms", 0.004, 0.965)],
+)
+def test_alone_it_uses_nearly_all_and_hardly_anything_is_refused(
+    network: str,
+    most_rejected: float,
+    least_used: float,
+    *,
+    limit: int,
+    headers: bool,
+    rejected_count: bool,
+) -> None:
+    """Over a thousand seconds, once past the first two windows."""
+    result = run(Quota(limit, 10), network=network, headers=headers, rejected_count=rejected_count)
+    assert result.rejected_share <= most_rejected
+    assert result.used >= least_used
+
+
+@pytest.mark.parametrize(
+    "others",
+    [poisson(0.3), poisson(0.6), bursts(0.3, 8), ramp(0.6, 10)],
+    ids=["30 %", "60 %", "bursts of 30 %", "up to 60 % and back"],
+)
+def test_others_are_seen_in_the_headers_and_get_their_room(others: Others) -> None:
+    """Together at least 95 % is used, and fewer than 0.5 % of our requests are refused."""
+    result = run(others=others, seconds=2_000)
+    assert result.used >= 0.95
+    assert result.rejected_share < 0.005
+    assert result.own < 0.98  # the others are there
+
+
+def test_others_whose_refused_requests_count_waste_no_more_than_they_must() -> None:
+    """Every request of theirs that finds the window full keeps it full: more room is left."""
+    result = run(others=poisson(0.3), seconds=2_000, rejected_count=True)
+    assert result.used >= 0.92
+    assert result.rejected_share < 0.01
+
+
+@pytest.mark.parametrize("headers", [True, False], ids=["headers", "no headers"])
+@pytest.mark.parametrize("rejected_count", [False, True], ids=["", "rejected count"])
+@pytest.mark.parametrize("filled", [100, 90, 50])
+def test_a_cold_start_into_a_full_window_costs_three_refusals_at_most(
+    filled: int, *, headers: bool, rejected_count: bool
+) -> None:
+    """Until what filled it has left it; and then the quota is used."""
+    result = run(filled=filled, headers=headers, rejected_count=rejected_count, seconds=60)
+    assert rejected(result, 10.5) <= 3
+    assert admitted(result, 40, 60) >= 150
+
+
+@pytest.mark.parametrize(("before", "after"), [(100, 150), (100, 60), (150, 100), (60, 200)])
+def test_a_limit_that_changes_is_found_within_three_windows(before: int, after: int) -> None:
+    """By the headers, whatever was configured."""
+
+    def change(server: Server) -> None:
+        server.limit = after
+
+    result = run(Quota(before, 10), configured=Quota(100, 10), changes=[(100, change)], seconds=200)
+    assert admitted(result, 90, 100) >= 0.96 * before
+    assert 0.95 * after <= admitted(result, 130, 140) <= after
+
+
+@pytest.mark.parametrize("limit", [30, 60, 90])
+def test_a_lower_limit_than_configured_is_found_without_headers(limit: int) -> None:
+    """Within three windows, and from then on 429s are few."""
+    result = run(Quota(limit, 10), configured=Quota(100, 10), headers=False, seconds=600)
+    assert admitted(result, 30, 60) >= 0.85 * 3 * limit
+    assert rejected(result, 600) <= 25
+
+
+def test_a_limit_that_is_restored_is_found_without_headers() -> None:
+    """Within nine windows: more often than in six, nothing is tried where a 429 was met."""
+
+    def change(server: Server) -> None:
+        server.limit = 100
+
+    result = run(
+        Quota(60, 10),
+        configured=Quota(100, 10),
+        headers=False,
+        changes=[(200, change)],
+        seconds=400,
+    )
+    assert admitted(result, 190, 200) <= 60
+    assert admitted(result, 290, 390) >= 950
+
+
+def test_headers_of_another_limit_are_not_believed_after_a_429() -> None:
+    """A 429 that leaves some of the limit it names was met at another limit."""
+    window = AdaptiveWindow(Quota(100, 10))
+
+    def answer(now: float, **said: int | bool) -> None:
+        slot = window.take(now)
+        window.end(slot, now + 0.1, RateSignal(**said))  # type: ignore[arg-type]
+
+    answer(1.0, limit=190, remaining=150)
+    assert window.quota == Quota(190, 10)
+    answer(2.0, limit=190, remaining=120, rejected=True)
+    assert window.quota == Quota(100, 10)
+    answer(3.0, limit=190, remaining=110)
+    assert window.quota == Quota(100, 10)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    limit=st.integers(1, 60),
+    seconds=st.floats(0.5, 20),
+    slowest=st.floats(0, 1.5),
+    lost=st.sampled_from([0.0, 0.05]),
+    lag=st.floats(0, 0.01),
+    headers=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_any_schedule_keeps_going_and_429s_stay_few(
+    limit: int, seconds: float, slowest: float, lost: float, lag: float, headers: bool, seed: int
+) -> None:
+    """No arrival and latency schedule stalls it or drives it into refusals."""
+    late = Random(seed)
+
+    def way(random: Random) -> float:
+        return random.uniform(0, slowest)
+
+    result = run(
+        Quota(limit, seconds),
+        network=(way, way),
+        headers=headers,
+        lost=lost,
+        lag=lambda: late.uniform(0, lag * seconds),
+        seconds=15 * seconds,
+        seed=seed,
+    )
+    assert result.rejected <= 3 + 0.06 * result.requests
+    rate = min(limit, 64 * seconds / (slowest + 0.001)) / (seconds + 2 * slowest)
+    assert result.requests >= 0.4 * rate * 12 * seconds - 2
