@@ -157,6 +157,19 @@ async def test_an_outage_that_does_not_end_stops_the_read() -> None:
 
 
 @on_virtual_time
+async def test_a_client_that_was_idle_does_not_take_its_silence_for_an_outage() -> None:
+    """An hour without a question is no hour without an answer: a bad id fails alone."""
+    portal = portal_of(3)
+    portal.fail("server_error", when=lambda asked: b'"id":"2"' in (asked.body or b""))
+    async with client_of(portal) as client:
+        await client.read("contacts", "companies", [1])
+        await asyncio.sleep(3600)
+        result = await client.read("contacts", "companies", [1, 2, 3])
+    assert list(result.failures) == ["2"]
+    assert len(result) == 2
+
+
+@on_virtual_time
 async def test_no_connection_stops_the_read() -> None:
     """After every attempt; nothing was sent."""
     transport = MemoryTransport(portal_of(1))
