@@ -96,6 +96,7 @@ class Pacer:
         self._closed = False
         self._changed = asyncio.Event()
         self._dispatcher: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def acquire(self, priority: Priority = "bulk") -> Turn:
         """Wait for a turn, which the caller must end. Raises ``HubAssocError`` once closed."""
@@ -149,10 +150,10 @@ class Pacer:
     async def aclose(self) -> None:
         """Give no more turns; whoever waits is woken with an error."""
         self._closed = True
-        dispatcher = self._dispatcher
-        if dispatcher is not None:
-            dispatcher.cancel()
-            await asyncio.wait([dispatcher])
+        for task in (self._dispatcher, self._telling):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         self._lanes.fail(HubAssocError(_CLOSED))
         if self._shared is not None:
             await self._shared.aclose()
@@ -174,6 +175,15 @@ class Pacer:
         self._probing = True
         self._resumed = now + pause
         self.pause(pause)
+        if self._shared is not None and self._telling is None:
+            self._telling = asyncio.create_task(self._tell(self._shared, pause))
+
+    async def _tell(self, shared: SharedWindow, pause: float) -> None:
+        """Let the others who share the quota pause too."""
+        try:
+            await shared.pause(pause)
+        finally:
+            self._telling = None
 
     async def _dispatch(self) -> None:
         """The one waiter of the smoother and the window; it lives only while somebody waits."""

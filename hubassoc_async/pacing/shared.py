@@ -137,7 +137,8 @@ class SharedWindow:
         self._again = self._clock.time() + _RETRY_SECONDS
         if not self.alone:
             self.alone = True
-            _log.warning("the shared quota is out of reach: %s; going on with %s", error, self._own)
+            then = "refusing turns" if self._refuse else f"going on with {self._own}"
+            _log.warning("the shared quota is out of reach: %s; %s", error, then)
 
     def _found(self) -> None:
         self._known = True
