@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks import decode, packing, throughput
+from benchmarks import create, decode, packing, throughput
 from benchmarks.measure import machine
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -15,7 +15,7 @@ def main() -> None:
         "Written by `python -m benchmarks`. Ratios hold on other machines, absolutes do not.",
         f"Measured on: {machine()}",
     ]
-    for script in (decode, packing, throughput):
+    for script in (decode, packing, throughput, create):
         parts.append(f"## {(script.__doc__ or '').splitlines()[0]}")
         for table in script.tables():
             print(table.text(), end="\n\n", flush=True)
