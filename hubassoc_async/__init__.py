@@ -37,7 +37,7 @@ from hubassoc_async.model import (
     Written,
 )
 from hubassoc_async.one_pair import OnePair
-from hubassoc_async.pacing import Clock, Quota
+from hubassoc_async.pacing import TIERS, Clock, DailyBudget, Quota, Quotas, SharedQuota
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.planning import WritePlan
@@ -50,6 +50,7 @@ from hubassoc_async.write_stream import WriteCounts, WriteStream
 
 __all__ = [
     "FAILURE_CATEGORIES",
+    "TIERS",
     "VERSIONS",
     "AiohttpTransport",
     "ApiError",
@@ -64,6 +65,7 @@ __all__ = [
     "ConnectError",
     "Counters",
     "CreatedLabel",
+    "DailyBudget",
     "DailyQuotaSpent",
     "DeadlineExceeded",
     "Failure",
@@ -78,6 +80,7 @@ __all__ = [
     "Outcome",
     "ProtocolError",
     "Quota",
+    "Quotas",
     "RateLimited",
     "ReadCounts",
     "ReadResult",
@@ -88,6 +91,7 @@ __all__ = [
     "ResponseTooLarge",
     "RetryPolicy",
     "ServerError",
+    "SharedQuota",
     "Transport",
     "TransportError",
     "Unchanged",

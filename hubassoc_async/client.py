@@ -19,12 +19,15 @@ from hubassoc_async.model import ReadResult, WriteOperation
 from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import (
     Clock,
+    DailyBudget,
     Mode,
     Pacing,
     Places,
     Priority,
     Quota,
     Quotas,
+    SharedQuota,
+    budget_of,
 )
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import IdSet
@@ -70,8 +73,9 @@ class AssociationsClient(Writes):
         timeout: float = 60.0,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         concurrency: int = 16,
-        quota: Quota | Quotas | str | None = Quota(),
+        quota: Quota | Quotas | SharedQuota | str | None = Quota(),
         pacing: Mode = "adaptive",
+        daily_reserve: DailyBudget | float | str | None = None,
         retry: RetryPolicy = RetryPolicy(),
         linger: float = 1.0,
         clock: Clock | None = None,
@@ -89,8 +93,11 @@ class AssociationsClient(Writes):
         max_response_bytes: largest body taken, decompressed; a larger one makes batches smaller.
         concurrency: most requests out at once; interactive work may add one.
         quota: what the portal answers: a plan's name of ``TIERS``, ``Quota(150, 10)`` or
-            ``"150/10"`` for associations, ``Quotas`` for each bucket; None for no limit.
+            ``"150/10"`` for associations, ``Quotas`` for each bucket, ``SharedQuota`` for
+            many processes; None for no limit.
         pacing: adaptive, strict or off: see ``Mode``.
+        daily_reserve: share of the day's quota left for others, 0.2 or ``"20%"``; at that, work
+            stops with ``DailyQuotaSpent``. A ``DailyBudget`` keeps the count in a file.
         linger: most seconds that a batch that is not full waits for cursors of answers that are
             out, or for ids that have yet to come: 0 is the least latency, more the fewest requests.
         clock: where time comes from; the running event loop by default. The smoother within the
@@ -100,7 +107,7 @@ class AssociationsClient(Writes):
         """
         _check_settings(concurrency, linger)
         self.api_version = find_version(api_version)
-        self._pacing = Pacing(quota, pacing)
+        self._pacing = Pacing(quota, pacing, budget_of(daily_reserve))
         self.quota = self._pacing.quota
         self._transport = transport or AiohttpTransport(
             token,
@@ -189,16 +196,19 @@ class AssociationsClient(Writes):
         the rest is still in the iterable.
         """
         result = ReadResult()
-        stream = self._stream(from_object_type, to_object_type, ids, deadline, priority, result.has)
+        stream = self._stream(
+            from_object_type, to_object_type, ids, deadline, priority, result.has, into=result
+        )
         try:
             async with stream:
-                async for outcomes in stream.batches():
-                    result.add(outcomes)
+                async for _ in stream.batches():
+                    pass
         except HubAssocError as error:
             error.result = result
             raise
-        except asyncio.CancelledError as error:
-            error.add_note(f"{result!r}; {len(stream.unread)} ids were taken and are not read")
+        except (Exception, asyncio.CancelledError) as error:  # the caller's own: no place for more
+            left = sum(1 for object_id in stream.unread if not result.has(object_id))
+            error.add_note(f"{result!r}; {left} ids were taken and are not read")
             raise
         return result
 
@@ -235,6 +245,7 @@ class AssociationsClient(Writes):
         deadline: float | None,
         priority: Priority,
         already: Callable[[str], bool] | None,
+        into: ReadResult | None = None,
     ) -> ReadStream:
         self._check("ids", ids, deadline)
         exchange = ReadExchange(

@@ -1,6 +1,7 @@
 """How fast: never more than the quota in any window at the server, and a pause for everyone."""
 
 from hubassoc_async.pacing.clock import Clock, TimerHandle
+from hubassoc_async.pacing.daily import DailyBudget, budget_of
 from hubassoc_async.pacing.lanes import Places, Priority
 from hubassoc_async.pacing.pacer import Pacer, Turn
 from hubassoc_async.pacing.pacers import Pacers, Pacing
@@ -10,6 +11,7 @@ from hubassoc_async.pacing.shared import SharedQuota
 __all__ = [
     "TIERS",
     "Clock",
+    "DailyBudget",
     "Mode",
     "Pacer",
     "Pacers",
@@ -21,5 +23,6 @@ __all__ = [
     "SharedQuota",
     "TimerHandle",
     "Turn",
+    "budget_of",
     "quotas_of",
 ]

@@ -16,6 +16,7 @@ from aiolimiter import AsyncLimiter
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.pacing.adaptive import AdaptiveWindow
 from hubassoc_async.pacing.clock import Clock
+from hubassoc_async.pacing.daily import DailyCount
 from hubassoc_async.pacing.lanes import Lanes, Priority
 from hubassoc_async.pacing.quota import Mode, Quota
 from hubassoc_async.pacing.shared import SharedWindow
@@ -75,11 +76,13 @@ class Pacer:
         mode: Mode = "adaptive",
         bucket: Bucket = "associations",
         shared: SharedWindow | None = None,
+        daily: DailyCount | None = None,
     ) -> None:
         self.quota = quota
         self.bucket = bucket
         self._clock = clock
         self._window: Window | None = None
+        self._daily = daily
         self._shared = shared
         if shared is not None:
             self._window = shared
@@ -118,6 +121,8 @@ class Pacer:
         now = self._clock.time()
         if self._window is not None:
             self._window.end(slot, now, signal)
+        if signal is not None and self._daily is not None:
+            self._daily.hear(signal, self._out)
         if signal is not None and signal.rejected:
             self._refused(slot, now, signal)
         elif signal is not None and slot.sent >= self._resumed:
@@ -128,6 +133,8 @@ class Pacer:
     def cancel(self, slot: Slot) -> None:
         """Take back a turn in which nothing was sent. For ``Turn``."""
         self._out -= 1
+        if self._daily is not None:
+            self._daily.give_back()
         if self._window is not None:
             self._window.cancel(slot)
         self._changed.set()
@@ -155,6 +162,8 @@ class Pacer:
                 task.cancel()
                 await asyncio.wait([task])
         self._lanes.fail(HubAssocError(_CLOSED))
+        if self._daily is not None:
+            self._daily.keep()
         if self._shared is not None:
             await self._shared.aclose()
 
@@ -194,13 +203,17 @@ class Pacer:
                     await self._reserved(self._shared)
                 elif self._window is not None:
                     await self._limiter(self._window).acquire()
-                if self._wait() == 0 and (waiter := self._lanes.pop()):
+                if self._wait() == 0 and self._lanes:
+                    if self._daily is not None:
+                        self._daily.take()
+                    waiter = self._lanes.pop()
+                    assert waiter is not None
                     now = self._clock.time()
                     slot = Slot(now) if self._window is None else self._window.take(now)
                     self._out += 1
                     waiter.set_result(slot)
         except HubAssocError as error:
-            self._lanes.fail(error)
+            self._lanes.fail(error)  # the day's quota is spent, or the shared one out of reach
         finally:
             self._dispatcher = None
 

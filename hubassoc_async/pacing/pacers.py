@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.pacing.clock import Clock
+from hubassoc_async.pacing.daily import DailyBudget, DailyCount
 from hubassoc_async.pacing.pacer import Pacer
 from hubassoc_async.pacing.quota import Mode, Quota, Quotas, quotas_of
 from hubassoc_async.pacing.shared import Log, SharedQuota, SharedWindow
@@ -58,11 +59,17 @@ class Pacers:
 class Pacing:
     """How a client paces itself: checked at once, opened in the loop it works in."""
 
-    def __init__(self, quota: Quota | Quotas | SharedQuota | str | None, mode: Mode) -> None:
+    def __init__(
+        self,
+        quota: Quota | Quotas | SharedQuota | str | None,
+        mode: Mode,
+        daily: DailyBudget | None = None,
+    ) -> None:
         """Raises ``UsageError``."""
         if mode not in get_args(Mode):
             raise UsageError(f"pacing is {', '.join(get_args(Mode))}, not {mode!r}")
         self._mode: Mode = mode
+        self._daily = daily
         self._shared = quota if isinstance(quota, SharedQuota) else None
         given = quota.quota if isinstance(quota, SharedQuota) else quota
         self._quotas = None if given is None else quotas_of(given)
@@ -78,7 +85,11 @@ class Pacing:
         def make(bucket: Bucket) -> Pacer:
             quota = None if self._quotas is None else self._quotas.of(bucket)
             shared = self._share(bucket, quota, clock) if quota is not None else None
-            return Pacer(quota, clock, mode=self._mode, bucket=bucket, shared=shared)
+            daily = None
+            if self._daily is not None:
+                day = (self._quotas or Quotas()).day(bucket)
+                daily = DailyCount(self._daily, bucket, day)
+            return Pacer(quota, clock, mode=self._mode, bucket=bucket, shared=shared, daily=daily)
 
         return Pacers(make)
 
