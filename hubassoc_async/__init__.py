@@ -38,6 +38,7 @@ from hubassoc_async.model import (
 )
 from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import TIERS, Clock, DailyBudget, Quota, Quotas, SharedQuota
+from hubassoc_async.portals import PortalPool
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.planning import WritePlan
@@ -78,6 +79,7 @@ __all__ = [
     "ObjectAssociations",
     "OnePair",
     "Outcome",
+    "PortalPool",
     "ProtocolError",
     "Quota",
     "Quotas",
