@@ -6,6 +6,7 @@ from hubassoc_async.cli.demo import demo
 from hubassoc_async.cli.emulator import emulator_command
 from hubassoc_async.cli.labels import labels
 from hubassoc_async.cli.limits import limits
+from hubassoc_async.cli.plan import plan
 from hubassoc_async.cli.read import read
 from hubassoc_async.cli.write import COMMANDS
 
@@ -21,6 +22,7 @@ def hubassoc() -> None:
 
 
 hubassoc.add_command(read)
+hubassoc.add_command(plan)
 hubassoc.add_command(demo)
 hubassoc.add_command(emulator_command)
 for name, command in COMMANDS.items():
