@@ -103,6 +103,7 @@ class AdaptiveWindow:
         """The request was answered just now; without a signal it never will be."""
         self.cancel(slot)
         if signal is None:
+            self._opening += 1  # a lost answer is no refusal
             insort(self._arrivals, now)
             heapq.heappush(self._freed, now + self.quota.seconds + _LOST_GUARD)
             return
@@ -112,7 +113,9 @@ class AdaptiveWindow:
         own = self._own_at(slot.arrived)
         insort(self._arrivals, slot.arrived)
         guard = self._guard * self._jitter + _GUARD_FLOOR * self.quota.seconds
-        heapq.heappush(self._freed, slot.arrived - self._trip / 2 + self.quota.seconds + guard)
+        # a window after the answer is always enough: where round trips vary wildly it is sooner
+        free = min(now, slot.arrived - self._trip / 2 + guard) + self.quota.seconds
+        heapq.heappush(self._freed, free)
         self._hear(now, own, signal)
         if signal.rejected:
             self._fall(slot, now, own)
