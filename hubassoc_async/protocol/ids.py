@@ -41,14 +41,18 @@ def object_id(value: object) -> str | None:
         text = value.strip()
     else:
         try:
-            text = str(index(value))  # type: ignore[arg-type]
+            number = index(value)  # type: ignore[arg-type]
         except TypeError:
             return None
-        if isinstance(value, bool):
-            return None
-    if not (text.isdigit() and text.isascii()) or (text[0] == "0" and text != "0"):
+        return str(number) if 0 <= number <= _MAX_ID and not isinstance(value, bool) else None
+    if not _is_number(text):
         return None
-    return text if len(text) < 19 or int(text) <= _MAX_ID else None
+    return text if len(text) < 19 or (len(text) == 19 and text <= str(_MAX_ID)) else None
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number in the one way to write it."""
+    return text.isdigit() and text.isascii() and (text[0] != "0" or text == "0")
 
 
 class IdSet:
@@ -87,7 +91,7 @@ class IdSet:
 
     def _slot(self, text: str) -> tuple[bytearray, bytes]:
         """Find the bucket of a text, and its key."""
-        if text.isdigit() and text.isascii() and len(text) < 19:
+        if len(text) < 19 and _is_number(text):
             number = int(text)
         else:
             digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
