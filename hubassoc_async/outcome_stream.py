@@ -121,6 +121,8 @@ class OutcomeStream(ABC, Generic[I, O, B]):
         self._error = self._error or reason
         self._driver.cancel()
         await asyncio.wait([self._driver])
+        if not self._ended:  # it was cancelled before its first step
+            self._end()
         if left := self._left():
             _log.info("%r was left: %s", self, left)
 
@@ -192,12 +194,15 @@ class OutcomeStream(ABC, Generic[I, O, B]):
             self._end_linger()
             if deadline is not None:
                 deadline.cancel()
-            if self._error is None and not self._exchange.finished:
-                self._error = HubAssocError(f"the {self.operation} ended before its end")
-            if isinstance(self._error, HubAssocError):
-                self._tell(self._error)
-            self._ended = True
-            self._arrived.set()
+            self._end()
+
+    def _end(self) -> None:
+        if self._error is None and not self._exchange.finished:
+            self._error = HubAssocError(f"the {self.operation} was left before its end")
+        if isinstance(self._error, HubAssocError):
+            self._tell(self._error)
+        self._ended = True
+        self._arrived.set()
 
     async def _send_all(self, tasks: asyncio.TaskGroup, items: Iterator[I] | None) -> None:
         """Pull items and send batches until all are out. Without ``items``, ``_pull`` pulls."""
@@ -206,9 +211,7 @@ class OutcomeStream(ABC, Generic[I, O, B]):
             self._changed.clear()
             room = len(self._outcomes) < _BATCHES_AHEAD
             if room and items is not None and exchange.wanted:
-                chunk = list(islice(items, exchange.wanted))
-                exchange.more_ids = bool(chunk)
-                self._deliver(exchange.feed(chunk))
+                self._pull_some(items)
                 await asyncio.sleep(0)  # a long run of repeats must not block the loop
             elif room and exchange.ready(eager=self._lingered):
                 await self._send_one(tasks)
@@ -248,6 +251,17 @@ class OutcomeStream(ABC, Generic[I, O, B]):
     async def _ask(self, batch: B, turn: Turn) -> None:
         self._deliver(await self._sender.ask(self._exchange, batch, turn))
         self._changed.set()
+
+    def _pull_some(self, items: Iterator[I]) -> None:
+        """Pull items for the next batch. What came before an error of theirs is taken, too."""
+        exchange = self._exchange
+        chunk: list[I] = []
+        try:
+            for item in islice(items, exchange.wanted):
+                chunk.append(item)  # noqa: PERF402  list() would lose them with the error
+        finally:
+            exchange.more_ids = bool(chunk)
+            self._deliver(exchange.feed(chunk))
 
     async def _pull(self, items: AsyncIterable[I]) -> None:
         """Pull items for the next batch, and no more, from an asynchronous iterable."""
