@@ -92,12 +92,12 @@ class AiohttpTransport:
         except TransportError as error:
             failure = error
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            failure = ConnectError(f"no connection to {self.base_url}: {_said(error)}")
+            failure = ConnectError(f"no connection to {self.base_url}: {token.cut(_said(error))}")
         except TimeoutError:
             seconds = self._timeout.total
             failure = ResponseTimeout(f"no whole answer to {request.path} in {seconds:g} s")
         except (aiohttp.ClientError, ConnectionError) as error:
-            failure = TransportError(f"{request.path}: {_said(error)}")
+            failure = TransportError(f"{request.path}: {token.cut(_said(error))}")
         # Raised here, not there: aiohttp's errors hold the request's headers, and a chained
         # exception would carry the token into whatever prints or pickles it.
         raise failure
@@ -130,7 +130,11 @@ class AiohttpTransport:
             body = await self._read(answer, request.path)
             return Response(
                 answer.status,
-                {name.lower(): token.cut(value) for name, value in answer.headers.items()},
+                {
+                    # bytes that are no ASCII come as surrogates, which no file or log takes
+                    name.lower(): token.cut(value.encode("ascii", "replace").decode())
+                    for name, value in answer.headers.items()
+                },
                 token.cut_bytes(body),
             )
 
@@ -161,7 +165,7 @@ class AiohttpTransport:
 class _Secret:
     """A token that prints as stars."""
 
-    __slots__ = ("__cuts", "__value", "__value_bytes")
+    __slots__ = ("__spelt", "__value")
 
     def __init__(self, value: str) -> None:
         value = value.strip()
@@ -171,8 +175,9 @@ class _Secret:
                 " a private app's token looks like pat-na1-…"
             )
         self.__value = value
-        self.__value_bytes = value.encode()
-        self.__cuts = len(value) >= _SHORTEST_SECRET
+        # as it is, and as JSON may spell it
+        spelt = {value, value.replace("/", "\\/")} if len(value) >= _SHORTEST_SECRET else ()
+        self.__spelt = tuple(spelt)
 
     def __repr__(self) -> str:
         return "***"
@@ -183,12 +188,16 @@ class _Secret:
 
     def cut(self, text: str) -> str:
         """Replace the token in a text."""
-        return text.replace(self.__value, "***") if self.__cuts else text
+        for spelt in self.__spelt:
+            text = text.replace(spelt, "***")
+        return text
 
     def cut_bytes(self, body: bytes) -> bytes:
         """Replace the token in a body."""
-        cuts = self.__cuts and self.__value_bytes in body
-        return body.replace(self.__value_bytes, b"***") if cuts else body
+        for spelt in self.__spelt:
+            if spelt.encode() in body:
+                body = body.replace(spelt.encode(), b"***")
+        return body
 
 
 class _Token:
@@ -196,6 +205,8 @@ class _Token:
 
     def __init__(self, source: TokenSource | None) -> None:
         given = os.environ.get(TOKEN_VARIABLE) if source is None else source
+        if given is not None and not isinstance(given, str) and not callable(given):
+            raise UsageError("a token is a str or an async function that returns one")
         if given is None:
             raise UsageError(f"no access token: pass one, or set {TOKEN_VARIABLE}")
         self._secret = _Secret(given) if isinstance(given, str) else None
@@ -210,16 +221,23 @@ class _Token:
             return _Secret(await self._source())
         except UsageError as error:
             raise AuthError(f"the token source failed: {error}") from None
+        except Exception as error:
+            # its text may quote what it was given: only its cause has it
+            raise AuthError(f"the token source failed: {type(error).__name__}") from error
 
 
 def _check_base_url(base_url: str) -> str:
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+        port_is_a_number = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_a_number = urlsplit(""), False
     if (
-        parts.scheme not in ("http", "https")
+        not port_is_a_number
+        or set("?# ") & set(base_url)
+        or parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.username is not None
-        or parts.query
-        or parts.fragment
     ):
         raise UsageError(
             "base_url must be http(s)://host[:port][/prefix], without credentials, query or"

@@ -30,7 +30,7 @@ from hubassoc_async import (
 )
 from hubassoc_async.emulator import Fault, Portal, PortalServer, Unknowns
 
-TOKEN = "pat-na1-5ec2e7-0000-4000"
+TOKEN = "pat-na1-5ec2e7/0000-4000"
 QUICK = RetryPolicy(base=0.01, cap=0.05)
 READ = Request("POST", "/crm/v4/associations/contacts/companies/batch/read", body=b'{"inputs":[]}')
 
@@ -192,12 +192,27 @@ async def _broken(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response()
 
 
+async def _quoted(request: web.BaseRequest) -> web.StreamResponse:
+    """A server that puts the token where an error of parsing quotes it."""
+    assert request.transport is not None
+    token = request.headers["Authorization"].encode()
+    request.transport.write(b"HTTP/1.1 200 OK\r\nBroken " + token + b"\xff\r\n\r\n")
+    request.transport.close()
+    return web.Response()
+
+
+async def _escaped(request: web.BaseRequest) -> web.StreamResponse:
+    """A server that spells the token as some write JSON."""
+    token = request.headers["Authorization"].replace("/", "\\/")
+    return web.Response(text=f'{{"message": "{token}"}}', status=401)
+
+
 async def _slow(_request: web.BaseRequest) -> web.StreamResponse:
     await asyncio.sleep(1)
     return web.Response()
 
 
-@pytest.mark.parametrize("handler", [_echo, _broken, _slow])
+@pytest.mark.parametrize("handler", [_echo, _broken, _quoted, _escaped, _slow])
 async def test_the_token_is_in_no_log_repr_exception_or_pickle(
     handler: Handler, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -268,7 +283,16 @@ async def test_a_short_stand_in_for_a_token_does_not_cut_into_the_data() -> None
 
 def test_a_base_url_that_could_leak_or_mislead_is_refused() -> None:
     """Credentials, queries and other schemes have no place in it."""
-    for wrong in ("api.hubapi.com", "ftp://x", "https://u:p@x", "https://x?y=1", "https://", "x"):
+    for wrong in (
+        "api.hubapi.com",
+        "ftp://x",
+        "https://u:p@x",
+        "https://x?y=1",
+        "https://",
+        "x",
+        "https://h:x",
+        "https://h/?",
+    ):
         with pytest.raises(UsageError, match="base_url"):
             AiohttpTransport(TOKEN, base_url=wrong)
 
