@@ -133,7 +133,7 @@ def read_token(token_file: str | None) -> str:
         return token
     where = "stdin" if token_file == STREAM else token_file
     try:
-        text = sys.stdin.read() if token_file == STREAM else Path(token_file).read_text("utf-8")
+        text = sys.stdin.read() if token_file == STREAM else Path(token_file).read_text("utf-8-sig")
     except OSError as error:
         _cannot("read", "--token-file", token_file, error)
     except UnicodeDecodeError:

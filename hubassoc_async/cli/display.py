@@ -214,7 +214,7 @@ def _done(now: Shown, unit: str) -> str:
     if now.total is None:
         return counted(now.done, unit)
     if now.exact:
-        return f"{now.done:,} of {counted(now.total, 'id')}"
+        return f"{now.done:,} of {counted(now.total, unit)}"
     estimate = max(now.total, now.done)
     digits = max(len(str(estimate)) - 3, 0)  # three of them are known at best
     return f"{now.done:,} of ≈{round(estimate, -digits):,} {unit}s"

@@ -86,6 +86,7 @@ class ReadJob:
         self._exhausted = False
         self._source_error: SourceError | None = None
         self._broken = False
+        self._writing: list[Outcome] = []  # on their way into the sink, perhaps in a thread
         self._found = self._none = self._failed = self._associations = 0  # written
         self._started = time.monotonic()
         self._seconds: float | None = None
@@ -120,7 +121,8 @@ class ReadJob:
             self.complete = True
         finally:
             self._seconds = time.monotonic() - self._started
-            self._sink.abort()
+            if not self._writing or self._broken:
+                self._sink.abort()
             self._failures.abort()
 
     def progress(self) -> Progress:
@@ -152,11 +154,13 @@ class ReadJob:
     async def _read(self) -> None:
         async with self._stream:
             async for batch in self._stream.batches():
+                self._writing = batch
                 try:
                     await self._write(batch)
                 except Exception:
                     self._broken = True  # what is in the file is anybody's guess
                     raise
+                self._writing = []
         if self._source_error is not None:
             raise self._source_error
 
@@ -189,15 +193,17 @@ class ReadJob:
         """Put what was read and what was not into files of their own."""
         if self._broken:
             return
-        if self.progress().ids:
+        if self.progress().ids or self._writing:
             self.failures = self._failures.commit(complete=False)
-            self.output = self._sink.commit(complete=False)
+            if not self._writing:  # else a reader that has stalled holds the sink: let it be
+                self.output = self._sink.commit(complete=False)
         elif not self._source.blocks:
             return  # the source is still what remains
         if self._unread is None:
             return
         file = NewFile(self._unread)
         try:
+            self._list(file, (outcome.from_object_id for outcome in self._writing))
             self._list(file, iter(self._stream.unread))
             if self._feed is None:
                 self._list(file, self._give())

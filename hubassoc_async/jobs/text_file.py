@@ -89,6 +89,8 @@ class TextFile(ABC, Generic[T]):
     def _broken(self, error: BaseException) -> SourceError | None:
         if isinstance(error, EOFError | BadGzipFile | zlib.error):
             return SourceError(f"{self.name}: the compressed data is cut off or damaged: {error}")
+        if isinstance(error, OSError):
+            return SourceError(f"{self.name} cannot be read on: {error.strerror or error}")
         return None
 
     def _open(self) -> Iterator[T]:
@@ -118,12 +120,17 @@ class TextFile(ABC, Generic[T]):
         """Say by its first line that is not blank what the file is, and read it."""
 
 
+_HEAD = 4  # bytes that tell formats and encodings apart
+
+
 class _Counted(io.RawIOBase):
     """A binary stream whose first bytes can be looked at, and that counts what it gives."""
 
     def __init__(self, stream: IO[bytes] | GzipFile) -> None:
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-        self.head = stream.read(4) or b""
+        self.head = b""
+        while len(self.head) < _HEAD and (more := stream.read(_HEAD - len(self.head))):
+            self.head += more  # a pipe gives what it has
         self._pushed = self.head
         self.given = 0
 
