@@ -265,6 +265,7 @@ class AssociationsClient(Writes):
             linger=self._linger,
             deadline=deadline,
             priority=priority,
+            into=into,
         )
         self._streams.add(stream)
         return stream

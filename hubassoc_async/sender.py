@@ -16,7 +16,7 @@ from hubassoc_async.pacing import Clock, Pacer, Pacers, Turn
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
 from hubassoc_async.protocol.quota import bucket_of, signal_of
-from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy
+from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy, Silence
 from hubassoc_async.transport import Transport
 
 O = TypeVar("O")  # noqa: E741  an outcome
@@ -28,6 +28,10 @@ class Inputs(Protocol):
     @property
     def inputs(self) -> Sized:
         """The inputs of one request."""
+
+    @property
+    def split(self) -> object:
+        """What it was cut from, if it is a part."""
 
 
 B = TypeVar("B", bound=Inputs)
@@ -86,7 +90,7 @@ class Sender:
         self._retry = retry
         self._budget = RetryBudget(retry)
         self._random = random
-        self._failing_since: float | None = None  # when nothing has been answered after it
+        self._silence = Silence()
 
     @property
     def pacer(self) -> Pacer:
@@ -107,6 +111,15 @@ class Sender:
         if turn.bucket != pacer.bucket:
             turn.give_back()
             turn = await pacer.acquire(turn.priority)
+        self._silence.begin(self.clock.time())
+        try:
+            return await self._ask(exchange, batch, request, turn, repeatable)
+        finally:
+            self._silence.end(self.clock.time())
+
+    async def _ask(
+        self, exchange: Exchange[O, B], batch: B, request: Request, turn: Turn, repeatable: bool
+    ) -> list[O]:
         started = self.clock.time()
         for attempt in count(1):
             problem = await self._send(exchange, batch, request, turn)
@@ -121,7 +134,7 @@ class Sender:
             if delay is None or (acted and not repeatable):
                 return self._give_up(exchange, batch, problem, attempt)
             await self._wait(problem, delay, attempt, f"{request.path}, {inputs} inputs")
-            turn = await pacer.acquire(turn.priority)
+            turn = await self.pacers.of(turn.bucket).acquire(turn.priority)
             self.counters.retries += 1
         raise AssertionError("count() does not end")
 
@@ -145,13 +158,13 @@ class Sender:
             self.counters.rate_limited += result.status == 429
         else:
             self._budget.earn()
-            self._failing_since = None
+            self._silence.broken()
         return result
 
     async def _wait(self, problem: Problem, delay: float, attempt: int, what: str) -> None:
         """Wait before a repeat takes its turn."""
         now = self.clock.time()
-        self._failing_since = self._failing_since or now
+        self._silence.failed(now)
         earned = self._budget.spend(now)
         delay = max(delay, earned)
         if problem.status == _TOO_MANY:  # the pacer knows and has stopped for as long as it takes
@@ -171,9 +184,10 @@ class Sender:
         self, exchange: Exchange[O, B], batch: B, problem: Problem, attempts: int
     ) -> list[O]:
         inputs = len(batch.inputs)
-        now = self.clock.time()
-        silent = now - (self._failing_since or now)
-        outage = problem.remedy is Remedy.RETRY and silent > self._retry.total
+        # A whole batch may be its own problem: it is halved before anyone speaks of an outage.
+        silent = inputs == 1 or batch.split is not None
+        silent = silent and self._silence.seconds(self.clock.time()) > self._retry.total
+        outage = problem.remedy is Remedy.RETRY and silent
         if problem.remedy in (Remedy.STOP, Remedy.WAIT) or outage:
             raise problem.exception()
         outcomes = exchange.give_up(batch, problem)

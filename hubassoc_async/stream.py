@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Iterable
 from msgspec import Struct
 
 from hubassoc_async.errors import HubAssocError
-from hubassoc_async.model import ObjectAssociations, Outcome
+from hubassoc_async.model import ObjectAssociations, Outcome, ReadResult
 from hubassoc_async.outcome_stream import OutcomeStream
 from hubassoc_async.pacing import Places, Priority
 from hubassoc_async.protocol.batching import Batch
@@ -50,12 +50,15 @@ class ReadStream(OutcomeStream[str | int, Outcome, Batch]):
         linger: float,
         deadline: float | None,
         priority: Priority = "bulk",
+        into: ReadResult | None = None,
     ) -> None:
+        """``into`` takes every outcome as soon as it is there, before it is handed over."""
         super().__init__(
             exchange, ids, sender, places, linger=linger, deadline=deadline, priority=priority
         )
         self.counts = ReadCounts()
         self._read = exchange
+        self._into = into
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -77,6 +80,8 @@ class ReadStream(OutcomeStream[str | int, Outcome, Batch]):
     def _count(self, outcomes: list[Outcome]) -> None:
         counts = self.counts
         counts.taken = self._read.taken
+        if self._into is not None:
+            self._into.add(outcomes)
         for outcome in outcomes:
             if not isinstance(outcome, ObjectAssociations):
                 counts.failed += 1

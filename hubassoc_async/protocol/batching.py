@@ -18,8 +18,8 @@ class Split(Struct, gc=False):
 
     pending: int
     largest: int
-    about_size: bool
-    """Whether the problem was one that too large a batch can cause."""
+    lessons: int
+    """How often a problem that the parts do not share is seen before it is the size's; 0: never."""
     clean: bool = True
 
 
@@ -47,9 +47,13 @@ class Halving(Generic[B]):
     def __init__(self, size: int) -> None:
         self.size = size
         self._parts: deque[B] = deque()
+        self._learnt = 0  # lessons since a batch of the full size was answered
 
-    def cut(self, batch: B, *, about_size: bool, probe: bool) -> None:
+    def cut(self, batch: B, *, lessons: int, probe: bool) -> None:
         """Queue a batch again in halves, before anything else.
+
+        Where none of its parts has the problem, that is a lesson: the batch was too large. The
+        size falls to theirs after so many ``lessons``; 0 is for problems no size can cause.
 
         With ``probe``, one input travels alone as well: while nothing at all has been answered,
         that tells in a few requests a bad request from a bad input.
@@ -60,28 +64,30 @@ class Halving(Generic[B]):
         middle = lone + (len(items) - lone + 1) // 2
         cuts = [items[:lone], items[lone:middle], items[middle:]]
         parts = [dict(part) for part in cuts if part]
-        split = Split(len(parts), max(map(len, parts)), about_size)
+        split = Split(len(parts), max(map(len, parts)), lessons)
         self._parts.extendleft(type(batch)(part, split) for part in reversed(parts))
 
-    def answered(self, batch: B) -> bool:
-        """Note that a batch was answered; True when that taught a smaller batch size."""
-        return self._end_part(batch, clean=True)
+    def answered(self, batch: B, inputs: int) -> None:
+        """Note that a batch of so many inputs was answered: that may teach a smaller size."""
+        if batch.split is None and inputs >= self.size:
+            self._learnt = 0
+        self._end_part(batch, clean=True)
 
     def failed(self, batch: B) -> None:
         """Note that a batch of one input failed for good."""
         self._end_part(batch, clean=False)
 
-    def _end_part(self, batch: B, *, clean: bool) -> bool:
+    def _end_part(self, batch: B, *, clean: bool) -> None:
         split, batch.split = batch.split, None
         if split is None:
-            return False
+            return
         split.pending -= 1
         split.clean = split.clean and clean
-        too_large = split.pending == 0 and split.clean and split.about_size
-        if not too_large or split.largest >= self.size:
-            return False
-        self.size = split.largest
-        return True
+        if split.pending or not split.clean or not split.lessons or split.largest >= self.size:
+            return
+        self._learnt += 1
+        if self._learnt >= split.lessons:
+            self.size, self._learnt = split.largest, 0
 
 
 class Packer(Halving[Batch]):

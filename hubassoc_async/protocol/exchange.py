@@ -3,6 +3,7 @@
 Knows: which id is owed what. Does not know: the HTTP library, time, retries, quotas, sinks.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -38,6 +39,7 @@ from hubassoc_async.protocol.wire import (
     read_codec,
 )
 
+_log = logging.getLogger("hubassoc_async")
 _ASKS = 3  # how often an input is sent that answers pass over
 _IDLE_PAGES = 3  # pages of one record in a row that bring nothing new
 _LONE_FAILURES = 10  # inputs refused one by one, with nothing answered, before a read stops
@@ -132,11 +134,11 @@ class ReadExchange:
         open_, already = self._open, self._already
         for given in ids:
             known = object_id(given)
-            text = str(given) if known is None else known
+            text = _shown(given) if known is None else known
             if text in open_ or (already is not None and already(text)):
                 continue
             if known is None:
-                message = f"{given!r} is not a record id (a whole number): it was not sent"
+                message = f"{text[:100]!r} is not a record id (a whole number): it was not sent"
                 failed[text] = Failure(text, INVALID_ID, message)
             else:
                 open_[text] = None
@@ -201,7 +203,7 @@ class ReadExchange:
             self.in_flight -= 1
             self.packer.cut(
                 batch,
-                about_size=problem.remedy is Remedy.NARROW,
+                lessons=problem.lessons,
                 probe=not self._any_answer,
             )
             return []
@@ -217,7 +219,7 @@ class ReadExchange:
 
     def _settle(self, batch: Batch, answer: Answer, correlation_id: str | None) -> list[Outcome]:
         """Give every input of an answered batch its outcome, its next page or another ask."""
-        owed = batch.inputs
+        owed, inputs = batch.inputs, len(batch.inputs)
         errors, stray = _attribute(answer.errors, owed)
         out = self._whole(owed, answer, errors)
         for page in answer.pages:
@@ -231,9 +233,13 @@ class ReadExchange:
             answer.none += owed
         out += self._none(owed, answer.none, correlation_id)
         if stray is not None and len(owed) > 1:
-            self.packer.cut(batch, about_size=False, probe=False)
+            self.packer.cut(batch, lessons=0, probe=False)
             return out
-        self.packer.answered(batch)
+        if stray is not None and not owed:
+            _log.warning(
+                "an answer reports %s, and names no input: %s", stray.category, stray.message
+            )
+        self.packer.answered(batch, inputs)
         for owed_id, after in owed.items():
             out += self._ask_again(owed_id, after, stray, correlation_id)
         return out
@@ -324,13 +330,23 @@ class ReadExchange:
 def _attribute(
     errors: list[ItemError], owed: dict[str, str | None]
 ) -> tuple[dict[str, ItemError], ItemError | None]:
-    """Give each error to the inputs it names; the first that names none of them is the stray."""
+    """Give each error to the inputs it names; one that names none of them is the stray."""
     named: dict[str, ItemError] = {}
-    stray = None
+    strays = []
     for error in errors:
         ours = [error_id for error_id in error.object_ids if error_id in owed]
         for error_id in ours:
             named.setdefault(error_id, error)
-        if not ours and stray is None:
-            stray = error
-    return named, stray
+        if not ours:
+            strays.append(error)
+    # beside a failure that names nobody, nobody is known to have no associations
+    strays.sort(key=lambda error: error.sub_category == NO_ASSOCIATIONS)
+    return named, strays[0] if strays else None
+
+
+def _shown(given: object) -> str:
+    """What was given for an id and is none, as a text: Python writes no int of 5,000 digits."""
+    try:
+        return str(given)
+    except ValueError:
+        return f"{given:#x}"

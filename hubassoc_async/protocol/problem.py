@@ -54,6 +54,16 @@ class Problem(Struct, frozen=True, kw_only=True):
     pauses_all: bool = False
     """Whether it concerns every request of the client, not this one."""
 
+    @property
+    def lessons(self) -> int:
+        """How often it takes to blame it on the size of batches: a refusal once, a time-out twice.
+
+        0: it has nothing to do with size.
+        """
+        if self.remedy is Remedy.NARROW:
+            return 1
+        return 2 if self.error is ResponseTimeout or self.status in _TOO_SLOW_STATUSES else 0
+
     def exception(self) -> HubAssocError:
         """Make the exception that stops the work."""
         if issubclass(self.error, ApiError):
@@ -72,6 +82,7 @@ _MIGRATION = 477
 _WAIT_STATUSES = {423, _MIGRATION}
 _RETRY_STATUSES = {408, 500, 502, 503, 504, *range(520, 527)}
 _NARROW_STATUSES = {400, 413, 422}
+_TOO_SLOW_STATUSES = {408, 504}
 _LOCKED_WAIT = 2.0  # 423 asks for at least two seconds
 _MIGRATION_WAIT = 60.0  # 477 without Retry-After
 _MOST_RATE_LIMIT_WAIT = 60.0  # Retry-After on a 429 is undocumented: a wild one must not hang us
@@ -86,7 +97,8 @@ _CLOUDFLARE_WAIT = 10.0
 _BAD_PATH = re.compile(
     r"unable to infer object type|invalid object or event type id", re.IGNORECASE
 )
-_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_MOST_TEXT = 4096  # bytes of a body without JSON that are looked through for a title
+_TITLE = re.compile(rb"<title[^<>]*>([^<]{1,200})", re.IGNORECASE)
 
 
 class _Body(Struct, rename="camel"):
@@ -145,7 +157,8 @@ def transport_problem(error: TransportError) -> Problem:
         remedy = Remedy.NARROW
     else:
         remedy = Remedy.WAIT if isinstance(error, ConnectError) else Remedy.RETRY
-    kind = ResponseTimeout if isinstance(error, ResponseTimeout) else type(error)
+    kinds = (ConnectError, ResponseTimeout, ResponseTooLarge, TransportError)
+    kind = next(kind for kind in kinds if isinstance(error, kind))
     return Problem(remedy=remedy, error=kind, category=TRANSPORT_ERROR, message=str(error))
 
 
@@ -199,7 +212,7 @@ def _message(response: Response, body: _Body) -> str:
             f"HTTP {status}: a redirect, which is not followed: is the base URL right?"
             " The token goes to no other host"
         )
-    if title := _TITLE.search(response.body):
+    if title := _TITLE.search(response.body[:_MOST_TEXT]):
         return f"HTTP {status}: {title[1].decode('utf-8', 'replace').strip()}"
     start = response.body[:200].decode("utf-8", "replace").strip()
     return f"HTTP {status}: {start}" if start else f"HTTP {status} without a body"
@@ -229,7 +242,7 @@ def _retry_after(response: Response) -> float | None:
         until = email.utils.parsedate_to_datetime(value)
         now = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -81,3 +81,36 @@ class RetryBudget:
         self._at = now
         self._level -= 1
         return max(0.0, -self._level / self._policy.budget_per_second)
+
+
+class Silence:
+    """How long questions have gone without an answer. Time without a question does not count."""
+
+    def __init__(self) -> None:
+        self._asking = 0
+        self._idle_at = 0.0
+        self._since: float | None = None
+
+    def begin(self, now: float) -> None:
+        """Note that somebody begins to ask."""
+        if self._asking == 0 and self._since is not None:
+            self._since += now - self._idle_at
+        self._asking += 1
+
+    def end(self, now: float) -> None:
+        """Note that somebody stops asking, for whatever reason."""
+        self._asking -= 1
+        self._idle_at = now
+
+    def failed(self, now: float) -> None:
+        """Note a question without an answer."""
+        if self._since is None:
+            self._since = now
+
+    def broken(self) -> None:
+        """Note an answer."""
+        self._since = None
+
+    def seconds(self, now: float) -> float:
+        """Seconds since the first question that has no answer after it."""
+        return 0.0 if self._since is None else now - self._since

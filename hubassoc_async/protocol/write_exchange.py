@@ -110,8 +110,8 @@ class WriteExchange:
         if len(batch.inputs) > 1:
             self.in_flight -= 1
             said_nothing = problem.status is not None and problem.status < 300
-            about_size = problem.remedy is Remedy.NARROW and not said_nothing
-            self.packer.cut(batch, about_size=about_size, probe=not self._any_answer)
+            lessons = 0 if said_nothing else problem.lessons
+            self.packer.cut(batch, lessons=lessons, probe=not self._any_answer)
             return []
         self._count_lone_failure(problem)
         self.in_flight -= 1
@@ -172,7 +172,7 @@ class WriteExchange:
         self, batch: WriteBatch, answer: WriteAnswer, correlation_id: str | None
     ) -> list[WriteOutcome]:
         """Give every link of an answered batch its outcome or another ask."""
-        owed = batch.inputs
+        owed, inputs = batch.inputs, len(batch.inputs)
         named, stray = self._attributor.attribute(answer.errors, owed)
         out: list[WriteOutcome] = [
             self._fail(batch, pair, error, correlation_id) for pair, error in named.items()
@@ -188,9 +188,9 @@ class WriteExchange:
             done = {}  # one of them failed all the same
         out += [self._written(owed.pop(pair), result) for pair, result in done.items()]
         if stray is not None and len(owed) > 1:
-            self.packer.cut(batch, about_size=False, probe=False)
+            self.packer.cut(batch, lessons=0, probe=False)
             return out
-        self.packer.answered(batch)
+        self.packer.answered(batch, inputs)
         for pair, change in list(owed.items()):
             if stray is not None:
                 out.append(self._fail(batch, pair, stray, correlation_id))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation, WriteOutcome, Written
-from hubassoc_async.protocol.batching import Batch
+from hubassoc_async.protocol.batching import Batch, Split
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.ids import check_object_type
 from hubassoc_async.protocol.intake import Intake, WriteSettings, check_can_write
@@ -40,6 +40,11 @@ class Step(Struct, gc=False):
     def inputs(self) -> dict[Any, Any]:
         """The inputs of the batch."""
         return self.batch.inputs
+
+    @property
+    def split(self) -> Split | None:
+        """What the batch was cut from, if it is a part."""
+        return self.batch.split
 
 
 class Writing:

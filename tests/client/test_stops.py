@@ -14,8 +14,9 @@ from hubassoc_async import (
     HubAssocError,
     RateLimited,
     ServerError,
+    UsageError,
 )
-from hubassoc_async.emulator import Fault, Limits, MemoryTransport
+from hubassoc_async.emulator import Asked, Fault, Limits, MemoryTransport
 from tests.client.portals import client_of, portal_of
 from tests.virtual_time import on_virtual_time
 
@@ -210,6 +211,75 @@ async def test_closing_the_client_ends_its_reads_with_an_error() -> None:
     with pytest.raises(HubAssocError, match="closed") as caught:
         await reading
     assert len(caught.value.unread) == 10
+
+
+@on_virtual_time
+async def test_a_stream_closed_before_its_first_step_ends() -> None:
+    """Whoever waits for its outcomes is told, and it counts as running no more."""
+    client = client_of(portal_of(3))
+    stream = client.stream_read("contacts", "companies", [1, 2, 3])
+
+    async def consume() -> None:
+        async with stream:
+            async for _ in stream:
+                pass
+
+    consuming = asyncio.create_task(consume())
+    await asyncio.sleep(0)
+    await client.aclose()
+    with pytest.raises(HubAssocError):
+        await consuming
+    assert not stream.running
+
+
+@on_virtual_time
+async def test_what_an_iterable_gave_before_its_error_is_not_lost() -> None:
+    """Every id it gave is out or in ``unread``."""
+    given = []
+
+    def broken() -> Iterator[int]:
+        for one in range(1, 1_501):
+            given.append(str(one))
+            yield one
+        raise OSError("disk on fire")
+
+    async with client_of(portal_of(0)) as client:
+        stream = client.stream_read("contacts", "companies", broken())
+        out = []
+        with pytest.raises(OSError, match="on fire"):
+            async with stream:
+                async for batch in stream.batches():
+                    out += [outcome.from_object_id for outcome in batch]
+    assert sorted([*out, *stream.unread]) == sorted(given)
+
+
+@on_virtual_time
+async def test_batches_that_time_out_are_halved_however_slow_the_server() -> None:
+    """They are taken neither for an outage nor for a reason to send one at a time."""
+
+    def too_large(asked: Asked) -> bool:
+        return asked.count > 500
+
+    portal = portal_of(0)
+    portal.fail(Fault("slow", delay=100), when=too_large)
+    async with client_of(portal) as client:
+        result = await client.read("contacts", "companies", range(1, 20_001))
+    assert len(result) == 20_000
+
+
+@on_virtual_time
+async def test_a_token_function_that_fails_stops_the_read_by_a_name() -> None:
+    """As the token's error, with what was read and what was not."""
+
+    async def broken() -> str:
+        raise RuntimeError("vault is sealed")
+
+    client = AssociationsClient(broken)
+    with pytest.raises(AuthError, match="RuntimeError") as caught:
+        await client.read("contacts", "companies", [1])
+    assert caught.value.unread == ("1",)
+    with pytest.raises(UsageError, match="token"):
+        AssociationsClient(123)  # type: ignore[arg-type]
 
 
 @on_virtual_time

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubassoc_async.emulator import Portal, Unknowns, build_portal
-from hubassoc_async.errors import ApiError
+from hubassoc_async.errors import ApiError, ResponseTimeout, TransportError
 from hubassoc_async.model import Failure, ObjectAssociations
 from hubassoc_async.protocol.batching import Batch, Packer
 from hubassoc_async.protocol.exchange import ReadExchange
@@ -90,6 +90,27 @@ def test_a_batch_that_is_too_large_teaches_a_smaller_size() -> None:
     assert len(drive.outcomes) == 10_000
     assert exchange.packer.size == 250
     assert drive.sizes.count(1000) <= 3
+
+
+def test_time_outs_teach_a_smaller_size_at_the_second_time() -> None:
+    """Once may be chance; and a batch of the full size that is answered starts the count anew."""
+
+    def slow(batch: Batch, response: Response) -> Response | TransportError:
+        return ResponseTimeout("slow") if len(batch.inputs) > 500 else response
+
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    drive = Drive(exchange, Portal(), range(1, 20_001), spoil=slow).run()
+    assert all(isinstance(one, ObjectAssociations) for one in drive.outcomes)
+    assert len(drive.outcomes) == 20_000
+    assert drive.sizes.count(1000) == 2 * 2  # two batches, two attempts each
+    failed = iter([True, True, False, True, True, *[False] * 99])
+
+    def unlucky(batch: Batch, response: Response) -> Response | TransportError:
+        return ResponseTimeout("slow") if len(batch.inputs) == 1000 and next(failed) else response
+
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    Drive(exchange, Portal(), range(1, 20_001), spoil=unlucky).run()
+    assert exchange.packer.size == 1000
 
 
 def test_a_request_that_is_always_refused_stops_in_a_few_requests() -> None:

@@ -233,7 +233,20 @@ def test_a_record_whose_cursors_bring_nothing_new_ends_as_a_failure() -> None:
 def test_what_is_not_an_id_fails_by_itself_and_is_not_sent() -> None:
     """A bad id is a failure value that quotes it; the ids beside it are read."""
     portal = portal_of({1: {9: ()}})
-    given: list[object] = ["abc", "abc", "", "-5", "1.0", 1.5, None, True, "007", "9" * 25, " 1 "]
+    given: list[object] = [
+        "abc",
+        "abc",
+        10**5_000,
+        "",
+        "-5",
+        "1.0",
+        1.5,
+        None,
+        True,
+        "007",
+        "9" * 25,
+        " 1 ",
+    ]
     exchange = ReadExchange(VERSIONS["2026-03"], "contacts", "companies")
     drive = Drive(exchange, portal, given).run()
     outcomes = drive.by_id()
@@ -286,6 +299,19 @@ def test_no_associations_that_names_no_input_is_narrowed_to_it_and_is_none() -> 
     found = {key for key, one in outcomes.items() if one.status == "found"}
     assert found == set("1234567")
     assert {outcomes["8"].status, outcomes["9"].status} == {"none"}
+
+
+def test_a_failure_that_names_nobody_leaves_nobody_known_to_have_none() -> None:
+    """Beside it, an error of no associations that names nobody proves nothing."""
+
+    def both(_batch: Batch, _response: Response) -> Response:
+        none = {"category": "X", "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}
+        body = {"status": "COMPLETE", "results": [], "errors": [none, {"category": "INTERNAL"}]}
+        return Response(207, {}, json.dumps(body).encode())
+
+    exchange = ReadExchange(VERSIONS["v4"], "contacts", "companies")
+    outcomes = Drive(exchange, Portal(), [1, 2], spoil=both).run().by_id()
+    assert {failure(one).category for one in outcomes.values()} == {"INTERNAL"}
 
 
 def test_none_after_pages_of_associations_is_a_failure() -> None:

@@ -114,6 +114,21 @@ def test_a_403_names_the_scopes_that_are_missing() -> None:
     assert problem.exception().category == "MISSING_SCOPES"  # type: ignore[attr-defined]
 
 
+def test_a_wild_date_in_retry_after_is_as_good_as_none() -> None:
+    """It must not stop the work by an error of its own."""
+    wild = "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"
+    problem = problem_of(answer(429, retry_after=wild, date="Sat, 21 Nov 2026 12:00:00 GMT"))
+    assert problem is not None
+    assert problem.wait == 1
+
+
+def test_a_body_of_title_tags_is_not_looked_through() -> None:
+    """Only the start of a page is searched: a megabyte of ``<title`` would hold the loop up."""
+    problem = problem_of(answer(502, b"<title" * 200_000 + b"><title>late</title>"))
+    assert problem is not None
+    assert "late" not in problem.message
+
+
 def test_html_is_told_by_its_title() -> None:
     """Not by a page of markup."""
     page = b"<html><head><title>502 Bad Gateway</title></head>" + b"x" * 9999

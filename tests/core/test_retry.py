@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hubassoc_async.errors import ServerError, UsageError
 from hubassoc_async.protocol.problem import Problem, Remedy
-from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy
+from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy, Silence
 
 
 def problem(remedy: Remedy, wait: float = 0.0) -> Problem:
@@ -75,3 +75,15 @@ def test_a_policy_that_cannot_be_is_refused() -> None:
     for wrong in ({"attempts": 0}, {"total": -1}, {"budget_per_second": 0}, {"halve_after": 0}):
         with pytest.raises(UsageError):
             RetryPolicy(**wrong)
+
+
+def test_silence_is_counted_only_while_somebody_asks() -> None:
+    """Neither idle hours nor a slow consumer between two questions make an outage."""
+    silence = Silence()
+    silence.begin(0)
+    silence.failed(10)
+    silence.end(20)
+    silence.begin(1_000)
+    assert silence.seconds(1_005) == 15
+    silence.broken()
+    assert silence.seconds(2_000) == 0
