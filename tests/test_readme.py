@@ -84,8 +84,7 @@ def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
 def run_tests(block: Block, folder: Path) -> None:
     """Run a block of tests as the user's own file."""
     (folder / "test_shown.py").write_text(block.code)
-    plugin = "hubassoc_async.emulator.pytest_plugin"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-o", "asyncio_mode=auto", "."]
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "."]
     check(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False))
 
 
