@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from collections import Counter
 from time import process_time
 
@@ -116,9 +117,10 @@ def grants(waiting: int, grants: int) -> float:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_who_wait_cost_no_more_a_grant_than_two_thousand() -> None:
-    """A grant costs the same however many wait; the best of three of each."""
+    """A grant costs the same however many wait; and takes no longer with 100,000."""
     few = min(grants(2_000, 1_500) for _ in range(3))
-    many = min(grants(100_000, 1_500) for _ in range(3))
+    many = grants(100_000, 1_500)
+    sys.stdout.write(f"{few / 1_500:.6f} s a grant with 2,000, {many / 1_500:.6f} s with 100,000\n")
     assert many < 2 * few
 
 
