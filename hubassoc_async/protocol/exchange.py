@@ -9,25 +9,21 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import msgspec
-from msgspec import Struct, field
 
 from hubassoc_async.errors import ProtocolError
 from hubassoc_async.model import (
     INVALID_ID,
     NOT_ANSWERED,
     REPEATED_CURSOR,
-    Association,
-    Associations,
-    AssociationTypes,
     Failure,
     ObjectAssociations,
     Outcome,
-    united,
 )
 from hubassoc_async.protocol.batching import Batch, Packer
 from hubassoc_async.protocol.ids import check_object_type, object_id
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
+from hubassoc_async.protocol.progress import Progress
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.wire import (
     NO_ASSOCIATIONS,
@@ -43,30 +39,6 @@ _log = logging.getLogger("hubassoc_async")
 _ASKS = 3  # how often an input is sent that answers pass over
 _IDLE_PAGES = 3  # pages of one record in a row that bring nothing new
 _LONE_FAILURES = 10  # inputs refused one by one, with nothing answered, before a read stops
-
-
-class _Progress(Struct, gc=False):
-    """An id that did not come out with its first answer."""
-
-    to: dict[str, AssociationTypes] = field(default_factory=dict)
-    cursors: set[str] = field(default_factory=set)
-    asks: int = 1
-    idle: int = 0
-
-    def add(self, associations: Iterable[Association]) -> bool:
-        """Merge a page in; whether it brought anything new."""
-        new = False
-        for association in associations:
-            types = self.to.get(association.to_object_id)
-            kinds = united(types or (), association.association_types)
-            if types is None or kinds is not types:
-                self.to[association.to_object_id] = kinds
-                new = True
-        return new
-
-    def associations(self) -> Associations:
-        """Everything so far, each record once."""
-        return tuple(Association(to_id, types) for to_id, types in self.to.items())
 
 
 class ReadExchange:
@@ -103,7 +75,7 @@ class ReadExchange:
         """Distinct ids so far."""
         self._codec = codec or read_codec(version.shape)
         self._already = already
-        self._open: dict[str, _Progress | None] = {}
+        self._open: dict[str, Progress | None] = {}
         self._any_answer = False
         self._lone_failures = 0
 
@@ -264,7 +236,7 @@ class ReadExchange:
     ) -> list[Outcome]:
         """Merge one of a record's several pages; its outcome if it is the last or a failure."""
         page_id, after = page.object_id, page.after
-        progress = self._open[page_id] = self._open[page_id] or _Progress()
+        progress = self._open[page_id] = self._open[page_id] or Progress()
         new = progress.add(page.to)
         if error is not None:
             return [self._fail(page_id, error, correlation_id)]
@@ -306,7 +278,7 @@ class ReadExchange:
         self, owed_id: str, after: str | None, error: ItemError | None, correlation_id: str | None
     ) -> list[Outcome]:
         """Ask for what an answer passed over, or fail it: by an error that can only be its own."""
-        progress = self._open[owed_id] = self._open[owed_id] or _Progress()
+        progress = self._open[owed_id] = self._open[owed_id] or Progress()
         if error is None and progress.asks < _ASKS:
             progress.asks += 1
             self.packer.add(owed_id, after)
