@@ -74,7 +74,7 @@ class AssociationsClient(Writes):
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         concurrency: int = 16,
         quota: Quota | Quotas | SharedQuota | str | None = Quota(),
-        pacing: Mode = "adaptive",
+        pacing: Mode = "strict",
         daily_reserve: DailyBudget | float | str | None = None,
         retry: RetryPolicy = RetryPolicy(),
         linger: float = 1.0,
@@ -95,7 +95,7 @@ class AssociationsClient(Writes):
         quota: what the portal answers: a plan's name of ``TIERS``, ``Quota(150, 10)`` or
             ``"150/10"`` for associations, ``Quotas`` for each bucket, ``SharedQuota`` for
             many processes; None for no limit.
-        pacing: adaptive, strict or off: see ``Mode``.
+        pacing: strict, adaptive (where others use the quota, too) or off: see ``Mode``.
         daily_reserve: share of the day's quota left for others, 0.2 or ``"20%"``; at that, work
             stops with ``DailyQuotaSpent``. A ``DailyBudget`` keeps the count in a file.
         linger: most seconds that a batch that is not full waits for cursors of answers that are

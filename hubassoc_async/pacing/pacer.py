@@ -73,7 +73,7 @@ class Pacer:
         quota: Quota | None,
         clock: Clock,
         *,
-        mode: Mode = "adaptive",
+        mode: Mode = "strict",
         bucket: Bucket = "associations",
         shared: SharedWindow | None = None,
         daily: DailyCount | None = None,
