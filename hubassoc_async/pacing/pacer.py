@@ -113,6 +113,7 @@ class Pacer:
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled() and granted.exception() is None:
                 self.cancel(granted.result())
+            self._changed.set()  # the dispatcher ends when nobody else waits
             raise
 
     def end(self, slot: Slot, signal: RateSignal | None) -> None:
@@ -199,6 +200,8 @@ class Pacer:
         try:
             while self._lanes:
                 await self._until_free()
+                if not self._lanes:
+                    return
                 if self._shared is not None:
                     await self._reserved(self._shared)
                 elif self._window is not None:
@@ -246,7 +249,7 @@ class Pacer:
         return self._smoother
 
     async def _until_free(self) -> None:
-        while (wait := self._wait()) > 0:
+        while self._lanes and (wait := self._wait()) > 0:
             self._changed.clear()
             timer = None
             if wait < inf:

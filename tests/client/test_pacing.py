@@ -189,6 +189,20 @@ async def test_a_turn_granted_to_a_task_being_cancelled_is_not_lost() -> None:
 
 
 @on_virtual_time
+async def test_nothing_is_left_running_when_the_last_waiter_is_cancelled() -> None:
+    """A read that is left while it waits for its turn leaves no task behind in the pacer."""
+    pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop(), mode="strict")
+    await pacer.acquire()
+    waiter = asyncio.create_task(pacer.acquire())
+    await asyncio.sleep(1)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    await asyncio.sleep(0.001)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await pacer.aclose()
+
+
+@on_virtual_time
 async def test_closing_wakes_everyone_who_waits() -> None:
     """With an error, so that nobody waits for ever; and nobody gets a turn after."""
     pacer = Pacer(Quota(1, 1000), asyncio.get_running_loop(), mode="strict")
