@@ -106,8 +106,8 @@ class ReadJob:
 
         Raises what stopped it, after what was read and what remains have been put into files:
         ``DailyQuotaSpent`` and other ``HubAssocError`` from HubSpot, ``SourceError`` from the
-        source, ``CancelledError``. Raises ``OSError`` when a file cannot be written; then none
-        is left.
+        source, ``CancelledError``. Raises ``OSError`` when a file cannot be written; then there
+        is no output, and failures only if their file was complete before.
         """
         self._started = time.monotonic()
         try:
