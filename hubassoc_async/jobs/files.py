@@ -57,7 +57,7 @@ class NewFile:
         else:
             path = free_partial(self._target)  # there: a link can lead to another disk
             self._part.rename(path)
-        _sync_directory(self._target.parent)
+        sync_directory(self._target.parent)
         return path
 
     def abort(self) -> None:
@@ -118,7 +118,8 @@ def _is_descriptor(path: Path) -> bool:
     return str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make durable which files a directory has."""
     try:
         directory = os.open(path, os.O_RDONLY)
     except OSError:  # Windows cannot open one, and does not need to
