@@ -18,6 +18,7 @@ from hubassoc_async.errors import (
 )
 from hubassoc_async.labels import CreatedLabel, Labels
 from hubassoc_async.limits import Limits
+from hubassoc_async.listing import IdList
 from hubassoc_async.model import (
     FAILURE_CATEGORIES,
     Association,
@@ -25,6 +26,7 @@ from hubassoc_async.model import (
     Associations,
     AssociationType,
     Failure,
+    IdPage,
     Link,
     LinkGiven,
     ObjectAssociations,
@@ -71,6 +73,8 @@ __all__ = [
     "DeadlineExceeded",
     "Failure",
     "HubAssocError",
+    "IdList",
+    "IdPage",
     "LabelTypes",
     "Labels",
     "Limits",

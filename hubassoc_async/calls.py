@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from hubassoc_async.pacing import Places
 from hubassoc_async.protocol.call import Call
+from hubassoc_async.protocol.quota import bucket_of
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.sender import Sender
 
@@ -29,7 +30,8 @@ class Caller:
         """Return the call's result. Raises the ``HubAssocError`` that stands in its way."""
         sender = self._open_sender()
         async with self._places:
-            turn = await sender.pacer.acquire()
+            bucket = bucket_of(call.request(call.batch))
+            turn = await sender.pacers.of(bucket).acquire()
             try:
                 results = await sender.ask(call, call.batch, turn, repeatable=call.repeatable)
             finally:

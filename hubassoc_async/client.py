@@ -15,9 +15,11 @@ from hubassoc_async.calls import Caller
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.labels import Labels
 from hubassoc_async.limits import Limits
+from hubassoc_async.listing import IdList
 from hubassoc_async.model import ReadResult, WriteOperation
 from hubassoc_async.one_pair import OnePair
 from hubassoc_async.pacing import (
+    DEFAULT_PACING,
     Clock,
     DailyBudget,
     Mode,
@@ -74,7 +76,7 @@ class AssociationsClient(Writes):
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         concurrency: int = 16,
         quota: Quota | Quotas | SharedQuota | str | None = Quota(),
-        pacing: Mode = "strict",
+        pacing: Mode = DEFAULT_PACING,
         daily_reserve: DailyBudget | float | str | None = None,
         retry: RetryPolicy = RetryPolicy(),
         linger: float = 1.0,
@@ -108,7 +110,7 @@ class AssociationsClient(Writes):
         _check_settings(concurrency, linger)
         self.api_version = find_version(api_version)
         self._pacing = Pacing(quota, pacing, budget_of(daily_reserve))
-        self.quota = self._pacing.quota
+        self.quotas = self._pacing.quotas
         self._transport = transport or AiohttpTransport(
             token,
             base_url=base_url,
@@ -125,7 +127,7 @@ class AssociationsClient(Writes):
         self._closed = False
         self.counters = Counters()
         """What this client has done so far; live."""
-        call = Caller(self.api_version, self._open_sender, self._places)
+        call = self._call = Caller(self.api_version, self._open_sender, self._places)
         self.labels = Labels(call)
         """The portal's association labels: what they are, and their definitions."""
         self.limits = Limits(call)
@@ -157,11 +159,12 @@ class AssociationsClient(Writes):
         counters = self.counters
         running = sum(1 for stream in self._streams if stream.running)
         paused = self._sender.pacers.paused if self._sender is not None else 0.0
+        quota = "no quota" if self.quotas is None else self.quotas.associations
         return (
             f"<AssociationsClient {self.api_version.name} via {self._transport!r}:"
             f" {'closed, ' if self._closed else ''}{running} reads under way,"
             f" {counters.in_flight} of {self._concurrency} requests out,"
-            f" {self.quota_share:.0%} of {self.quota or 'no quota'} in use"
+            f" {self.quota_share:.0%} of {quota} in use"
             f"{f', paused {paused:.1f} s' if paused else ''};"
             f" {counters.requests} requests, {counters.retries} retries,"
             f" {counters.rate_limited} rate limited, {counters.halvings} halvings>"
@@ -236,6 +239,14 @@ class AssociationsClient(Writes):
         """
         already = _seen_before(IdSet()) if distinct else None
         return self._stream(from_object_type, to_object_type, ids, deadline, priority, already)
+
+    def list_ids(self, object_type: str, *, after: str | None = None) -> IdList:
+        """List the ids of every record of an object type that is not archived, as they come.
+
+        An asynchronous iterable, 100 ids a request, that a read takes as it is; ``after`` goes on
+        where another list was. See ``IdList``. Raises ``UsageError``.
+        """
+        return IdList(self._call, object_type, after)
 
     def _stream(
         self,

@@ -43,6 +43,14 @@ class UsageReport(Struct, frozen=True, gc=False):
     """Seconds since 1970, UTC."""
 
 
+class IdPage(Struct, frozen=True, gc=False):
+    """Some of the ids of an object type's records."""
+
+    ids: tuple[str, ...]
+    after: str | None
+    """The cursor of the next page; None: this is the last."""
+
+
 AssociationTypes: TypeAlias = tuple[AssociationType, ...]
 
 
@@ -106,6 +114,10 @@ class Failure(Struct, frozen=True, gc=False):
     """The other end of a link that was not written. None for a read."""
     association_types: tuple[AssociationType, ...] = ()
     """The types of a link that was not written; ``UNKNOWN`` with its name for an unknown one."""
+    attempts: int = 1
+    """How often it was sent before it was given up. 0: not at all."""
+    transient: bool = False
+    """Whether the very same may well succeed later."""
 
     @property
     def status(self) -> Literal["failed"]:
@@ -176,6 +188,13 @@ FAILURE_CATEGORIES: Final[Mapping[str, str]] = {
     NOT_VERIFIED: "read back after it was written, and not as asked",
 }
 """Categories of failures found by this package rather than by HubSpot, with their meaning."""
+
+NOT_SENT: Final = frozenset({INVALID_ID, INVALID_LINK, INVALID_TYPE, SECOND_PRIMARY})
+"""Categories of what was refused before it was sent."""
+TRANSIENT: Final = frozenset(
+    {NOT_ANSWERED, NOT_WRITTEN, NOT_VERIFIED, REPEATED_CURSOR, "INTERNAL_ERROR", "RATE_LIMIT"}
+)
+"""Categories of errors within an answer that the input itself is not to blame for."""
 
 
 class ReadResult(Mapping[str, Associations]):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "hubassoc_async"
 
 CORE = ("protocol", "errors", "model")
-WRITES = ("writes", "write_stream", "labels", "limits", "one_pair", "calls")
+WRITES = ("writes", "write_stream", "labels", "limits", "listing", "one_pair", "calls")
 CLIENT = ("client", "stream", *WRITES, "outcome_stream", "sender", "pacing", "transport")
 
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "calls": ("sender", "pacing", *CORE),
     "labels": ("calls", *CORE),
     "limits": ("calls", *CORE),
+    "listing": ("calls", *CORE),
     "one_pair": ("calls", "labels", *CORE),
     "writes": ("write_stream", "labels", "pacing", *CORE),
     "client": (*CLIENT, *CORE),

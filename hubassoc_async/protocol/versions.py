@@ -31,6 +31,11 @@ class ApiVersion(Struct, frozen=True, kw_only=True):
     https://developers.hubspot.com/changelog (read 2026-08)"""
     list_limit: int = 500
     """Most associations a GET of one record may ask for."""
+    records: str | None = None
+    """Path of the lists of records, where it is not ``objects``."""
+    records_limit: int = 100
+    """Most records that a page of a list may have: what HubSpot's own SDKs ask for, second-hand
+    (2026-11)."""
     create_inputs: int = 2000
     """Most inputs of a batch create. Documented, all versions.
     https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide (read 2026-08)"""
@@ -55,6 +60,10 @@ class ApiVersion(Struct, frozen=True, kw_only=True):
             f"{self.objects}/{quote(from_object_type, safe='')}/{quote(object_id, safe='')}"
             f"/associations/{quote(to_object_type, safe='')}"
         )
+
+    def records_path(self, object_type: str) -> str:
+        """Path that lists the records of an object type."""
+        return f"{self.records or self.objects}/{quote(object_type, safe='')}"
 
     def pair_path(
         self,
@@ -108,6 +117,7 @@ VERSIONS: dict[str, ApiVersion] = {
             associations="/crm/v4/associations",
             objects="/crm/v4/objects",
             definitions="/crm/associations/v4",  # the odd one out: published so
+            records="/crm/v3/objects",  # below /crm/v4/objects only associations are published
         ),
         _dated("2025-09"),
         _dated("2026-03"),  # generally available 2026-03-30
