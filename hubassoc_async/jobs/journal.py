@@ -293,7 +293,7 @@ def find_job(name: str, directory: Path | None = None) -> JobInfo:
 
 
 def check_same(name: str, known: JobSpec, asked: JobSpec) -> None:
-    """Refuse a journal that belongs to another job. Raises ``JournalError`` with each difference."""
+    """Refuse a journal that belongs to another job. Raises ``JournalError`` that names all."""
     before, after = _fields(known), _fields(asked)
     differs = [
         "the content of the input has changed"

@@ -1,0 +1,213 @@
+"""Where a job's outcomes go: chunk by chunk, each durable before the journal says that it is done.
+
+A sink keeps what it has somewhere hidden and can go back to any mark of its job, so that what is
+written after the last mark was written for nothing and does no harm. At the end all of it appears
+under its name in one step. A new sink is one small class with the methods of ``JobSink`` and one
+row of ``SINKS``.
+
+Knows: files, targets. Does not know: reads, journals.
+"""
+
+import gzip
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from msgspec import Struct
+
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.journal import JournalError, Mark
+from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
+from hubassoc_async.model import ObjectAssociations
+
+SINK: Final = "sink"
+"""Where in ``Mark.positions`` a sink keeps its place."""
+
+
+class JobSink(Protocol):
+    """Takes outcomes in chunks and can go back. Its methods may block: a thread calls them."""
+
+    chunk_ids: int
+    """A chunk ends after so many ids, ..."""
+    chunk_rows: int
+    """... or after the id that makes it so many associations."""
+
+    def resume(self, mark: Mark) -> Mark:
+        """Begin, or go back to where it was at a mark; ``Mark()`` is the beginning.
+
+        Returns the mark that holds. A sink that commits marks itself, as a database does, returns
+        its own, which may be one chunk further than the journal's.
+
+        Raises ``JournalError`` when what had been written is not there any more.
+        """
+
+    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+        """Write one chunk: found and none, in the order of the source. Durable on return.
+
+        Notes in ``mark.positions[SINK]`` what ``resume`` needs to come back to after this chunk.
+        """
+
+    def finish(self) -> str:
+        """Make it all appear under its name, and return what to call it. Twice does no harm."""
+
+    def abandon(self) -> None:
+        """Let go, and keep what is needed to go on."""
+
+    def discard(self) -> None:
+        """Remove everything that is not finished: the job is given up."""
+
+
+class Target(Struct, frozen=True):
+    """Where a job writes, and what."""
+
+    name: str
+    """As it was given: a path or a URL, perhaps with a password."""
+    from_object_type: str
+    to_object_type: str
+    job: str
+    """The name of the job: what is hidden is called after it."""
+
+    @property
+    def path(self) -> Path:
+        """The target as a path, absolute and through links."""
+        return Path(os.path.realpath(self.name))
+
+
+class LinesFile:
+    """A file of lines, gzip or not, hidden beside its place until it is whole.
+
+    Compressed, each chunk is a member of its own: what is written ends where a chunk ends, and
+    members one after the other are one gzip file.
+    """
+
+    chunk_ids = 10_000
+    chunk_rows = 50_000
+
+    def __init__(self, target: Target, lines: Lines) -> None:
+        """Raises ``UsageError`` for what is no file and so cannot be gone back in."""
+        path = target.path
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{target.name} is no regular file: a job cannot go back in it")
+        if not path.parent.is_dir():
+            raise UsageError(f"there is no directory {path.parent} for {target.name}")
+        self._name = target.name
+        self._path = path
+        self._part = path.with_name(f".{path.name}.{target.job}.part")
+        self._lines = lines
+        self._packed = path.name.lower().endswith(".gz")
+        self._file: IO[bytes] | None = None
+
+    def resume(self, mark: Mark) -> Mark:
+        """Cut off what was written after the mark."""
+        at = mark.positions.get(SINK)
+        if at is None:
+            self._file = self._part.open("wb")
+            self._write(self._lines.header)
+            sync_directory(self._part.parent)
+        elif self._part.exists():
+            self._file = self._part.open("r+b")
+            if os.fstat(self._file.fileno()).st_size < at["bytes"]:
+                raise JournalError(f"{self._part} is shorter than the job left it")
+            self._file.truncate(at["bytes"])
+            self._file.seek(at["bytes"])
+        elif not self._named(at):
+            raise JournalError(f"{self._part} is gone, and with it what the job had written")
+        return mark
+
+    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+        """Write the lines of one chunk."""
+        self._write(self._lines.encode(outcomes))
+        mark.positions[SINK] = self._position()
+
+    def finish(self) -> str:
+        """Give the file its name."""
+        self.abandon()
+        if self._part.exists():
+            self._part.replace(self._path)
+            sync_directory(self._path.parent)
+        return self._name
+
+    def abandon(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def discard(self) -> None:
+        """Remove the hidden file."""
+        self.abandon()
+        self._part.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None, "resume comes first"
+        self._file.write(gzip.compress(data, 6, mtime=0) if self._packed else data)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _position(self) -> dict[str, int]:
+        assert self._file is not None
+        return {"bytes": self._file.tell(), "inode": os.fstat(self._file.fileno()).st_ino}
+
+    def _named(self, at: dict[str, int]) -> bool:
+        """Whether the file has its name already: the job died just before it could say so."""
+        if not self._path.is_file():
+            return False
+        status = self._path.stat()
+        return (status.st_ino, status.st_size) == (at["inode"], at["bytes"])
+
+
+def _ndjson(target: Target) -> JobSink:
+    return LinesFile(target, NdjsonLines())
+
+
+def _csv(target: Target) -> JobSink:
+    return LinesFile(target, CsvLines(target.from_object_type, target.to_object_type))
+
+
+SINKS: Final[dict[str, Callable[[Target], JobSink]]] = {
+    ".ndjson": _ndjson,
+    ".jsonl": _ndjson,
+    ".csv": _csv,
+}
+"""By what a target's name says: the scheme of a URL (``sqlite://``), the ending of a path, before
+``.gz`` perhaps, or ``/`` for a directory."""
+
+
+def open_job_sink(target: str, from_object_type: str, to_object_type: str, *, job: str) -> JobSink:
+    """Make the sink that a target asks for. Nothing is written before its ``resume``.
+
+    Raises ``UsageError`` for a target that no sink takes, or whose library is missing.
+    """
+    kind = _kind(target)
+    make = SINKS.get(kind)
+    if make is None:
+        raise UsageError(
+            f"{public_name(target)!r} names no sink: end it with one of"
+            f" {', '.join(key for key in SINKS if '://' not in key)}"
+            f"{''.join(f', or begin with {key}' for key in SINKS if '://' in key)}"
+        )
+    return make(Target(target, from_object_type, to_object_type, job))
+
+
+def public_name(target: str) -> str:
+    """A target as a journal, a log or a message may have it: no password, and paths absolute."""
+    scheme, separator, rest = target.partition("://")
+    if not separator:
+        return os.path.realpath(target) + ("/" if target.endswith("/") else "")
+    rest, mark, query = rest.partition("?")
+    host, slash, path = rest.partition("/")
+    if not host and not path.startswith("/"):  # sqlite:///x.db: from here
+        path = os.path.realpath(path)
+    user, at, host = host.rpartition("@")
+    query = "&".join(one for one in query.split("&") if not one.casefold().startswith("password="))
+    shown = f"{scheme}{separator}{user.partition(':')[0]}{at}{host}{slash}{path}"
+    return shown + (mark + query if query else "")
+
+
+def _kind(target: str) -> str:
+    if "://" in target:
+        return f"{target.partition('://')[0].lower()}://"
+    if target.endswith("/") or Path(target).is_dir():
+        return "/"
+    return Path(target.lower().removesuffix(".gz")).suffix
