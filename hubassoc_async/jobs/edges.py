@@ -1,0 +1,192 @@
+"""Edges in SQLite, more than memory holds: loaded in any order, given out sorted by their pairs.
+
+Ids that are numbers are stored and sorted as such. Rows go into a plain table first, which is
+indexed at the end: SQLite does that by a merge sort in temporary files.
+
+Knows: SQLite. Does not know: files, jobs, HubSpot, what a comparison is for.
+"""
+
+# ruff: noqa: S608 (what names a table is an identifier, and checked to be one)
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeAlias
+
+import msgspec
+
+from hubassoc_async.jobs.edge_compare import (
+    RECORD,
+    Comparison,
+    Id,
+    Row,
+    Types,
+    TypeSets,
+    grouped,
+    same_types,
+)
+from hubassoc_async.model import AssociationType, Link, TypesGiven
+
+EdgeGiven: TypeAlias = Link | tuple[str | int, str | int | None, TypesGiven]
+"""From-id, to-id, types. A to-id of None: the record is known, with or without edges."""
+
+_LOADED: Final = 50_000  # rows a transaction
+_PAGE: Final = 20_000  # rows read at a time: a cursor that stays open would hold up the WAL
+_BEFORE_ALL: Final = (RECORD, RECORD)
+
+
+class EdgeStore:
+    """Lists of edges in tables of one database, each list under a name: its side."""
+
+    def __init__(self, connection: sqlite3.Connection, *, prefix: str = "edges") -> None:
+        """Tables are named ``PREFIX_…``; whatever else the database has stays as it is."""
+        self._connection = connection
+        self._prefix = _identifier(prefix)
+        with self._transaction() as run:
+            run(f"CREATE TABLE IF NOT EXISTS {prefix}_types (number INTEGER PRIMARY KEY, types)")
+            run(f"CREATE TABLE IF NOT EXISTS {prefix}_sides (side TEXT PRIMARY KEY, rows)")
+        decode = msgspec.json.Decoder(tuple[str | int | AssociationType, ...]).decode
+        stored = connection.execute(f"SELECT types FROM {prefix}_types ORDER BY number").fetchall()
+        self._types = TypeSets(decode(types) for (types,) in stored)
+        self._saved = len(stored)
+
+    def load(self, side: str, rows: Iterable[EdgeGiven]) -> int:
+        """Put a list in the place of what the side had; returns the number of its rows."""
+        self.start(side)
+        self.add(side, rows)
+        return self.finish(side)
+
+    def start(self, side: str) -> None:
+        """Empty a side, to be filled by ``add``."""
+        table = self._table(side)
+        with self._transaction() as run:
+            run(f"DELETE FROM {self._prefix}_sides WHERE side = ?", side)
+            run(f"DROP TABLE IF EXISTS {table}")
+            run(f"CREATE TABLE {table} (from_id, to_id, types INTEGER)")
+
+    def add(self, side: str, rows: Iterable[EdgeGiven]) -> None:
+        """Add rows to a side that was started, in any order."""
+        insert = f"INSERT INTO {self._table(side)} VALUES (?, ?, ?)"
+        number = self._types.number
+        given = iter(rows)
+        while some := [
+            (_key(row[0]), RECORD if row[1] is None else _key(row[1]), number(_tuple(row[2])))
+            for row in islice(given, _LOADED)
+        ]:
+            with self._transaction():
+                self._connection.executemany(insert, some)
+                saved = self._save_types()
+            self._saved = saved
+
+    def finish(self, side: str) -> int:
+        """Sort a side. From here on it is loaded; returns the number of its rows."""
+        table = self._table(side)
+        with self._transaction() as run:
+            run(f"CREATE INDEX {table}_sorted ON {table} (from_id, to_id, types)")
+            (rows,) = run(f"SELECT count(*) FROM {table}").fetchone()
+            run(f"INSERT INTO {self._prefix}_sides VALUES (?, ?)", side, rows)
+        return int(rows)
+
+    def loaded(self, side: str) -> int | None:
+        """Number of rows of a side; None when it was not loaded to its end."""
+        found = self._connection.execute(
+            f"SELECT rows FROM {self._prefix}_sides WHERE side = ?", (side,)
+        ).fetchone()
+        return None if found is None else int(found[0])
+
+    def pairs(self, side: str, *, after: tuple[str, str] | None = None) -> Iterator[Link]:
+        """Give each pair of a side once, its types united, sorted; ``after`` a pair: the rest."""
+        united = self._types.united
+        start = _BEFORE_ALL if after is None else (_key(after[0]), _key(after[1]))
+        for from_id, to_id, numbers, _ in grouped(self._rows((side,), start)):
+            if to_id != RECORD and (after is None or (from_id, to_id) != start):
+                yield Link(str(from_id), str(to_id), united(numbers))
+
+    def records(self, side: str) -> Iterator[str]:
+        """Give the from-ids that a side knows of, each once, sorted."""
+        table = self._table(side)
+        query = (
+            f"SELECT DISTINCT from_id FROM {table} WHERE from_id > ? ORDER BY from_id LIMIT {_PAGE}"
+        )
+        last: Id = RECORD
+        while page := self._connection.execute(query, (last,)).fetchall():
+            last = page[-1][0]
+            yield from (str(from_id) for (from_id,) in page)
+
+    def compared(
+        self,
+        old: str,
+        new: str,
+        *,
+        same: Callable[[Types, Types], bool] = same_types,
+        whole: Sequence[bool] = (False, False),
+    ) -> Comparison:
+        """Compare two sides: see ``Comparison``."""
+        return Comparison(self._rows((old, new)), self._types, same=same, whole=whole)
+
+    def _rows(
+        self, sides: Sequence[str], start: tuple[Id, Id] = _BEFORE_ALL, page: int = _PAGE
+    ) -> Iterator[Row]:
+        """Give the rows of sides, merged, in the order of their pairs, from a pair on."""
+        query = " UNION ALL ".join(
+            f"SELECT from_id, to_id, {number} AS side, types FROM {self._table(side)}"
+            " WHERE (from_id, to_id) >= (?, ?)"
+            for number, side in enumerate(sides)
+        )
+        query = f"SELECT * FROM ({query}) ORDER BY from_id, to_id LIMIT ?"
+        while True:
+            rows = self._connection.execute(query, (*start * len(sides), page)).fetchall()
+            if len(rows) < page:
+                yield from rows
+                return
+            start, end = rows[-1][:2], len(rows)
+            while end and rows[end - 1][:2] == start:  # this pair may go on in the next page
+                end -= 1
+            yield from rows[:end]
+            page = page if end else 2 * page
+
+    def _save_types(self) -> int:
+        new = [msgspec.json.encode(types).decode() for types in self._types[self._saved :]]
+        self._connection.executemany(
+            f"INSERT INTO {self._prefix}_types VALUES (?, ?)", enumerate(new, self._saved)
+        )
+        return self._saved + len(new)
+
+    def _table(self, side: str) -> str:
+        return f"{self._prefix}_{_identifier(side)}"
+
+    @contextlib.contextmanager
+    def _transaction(self) -> "Iterator[Callable[..., sqlite3.Cursor]]":
+        """Do all of it or nothing, whatever the connection does by itself."""
+
+        def run(query: str, *values: object) -> sqlite3.Cursor:
+            return self._connection.execute(query, values)
+
+        run("BEGIN IMMEDIATE")
+        try:
+            yield run
+        except BaseException:
+            self._connection.rollback()
+            raise
+        run("COMMIT")
+
+
+def _identifier(name: str) -> str:
+    if not (name.isascii() and name.isidentifier()):
+        raise ValueError(f"{name!r} cannot name a table")
+    return name
+
+
+def _key(given: str | int) -> Id:
+    """Hold an id that is a number, in the one way to write it, as a number."""
+    text = given if isinstance(given, str) else str(given)
+    if text.isdigit() and text.isascii() and len(text) < 19 and (text[0] != "0" or text == "0"):
+        return int(text)
+    return text
+
+
+def _tuple(types: TypesGiven) -> Types:
+    if isinstance(types, str | int | AssociationType):
+        return (types,)
+    return types if isinstance(types, tuple) else tuple(types)
