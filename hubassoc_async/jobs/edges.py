@@ -8,7 +8,6 @@ Knows: SQLite. Does not know: files, jobs, HubSpot, what a comparison is for.
 
 # ruff: noqa: S608 (what names a table is an identifier, and checked to be one)
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from hubassoc_async.jobs.database import Database
 from hubassoc_async.jobs.edge_compare import (
     RECORD,
     Comparison,
@@ -39,15 +39,20 @@ _BEFORE_ALL: Final = (RECORD, RECORD)
 class EdgeStore:
     """Lists of edges in tables of one database, each list under a name: its side."""
 
-    def __init__(self, connection: sqlite3.Connection, *, prefix: str = "edges") -> None:
+    def __init__(self, database: Database, *, prefix: str = "edges") -> None:
         """Tables are named ``PREFIX_…``; whatever else the database has stays as it is."""
-        self._connection = connection
+        self._database = database
+        self._read = database.connection.execute
         self._prefix = _identifier(prefix)
-        with self._transaction() as run:
-            run(f"CREATE TABLE IF NOT EXISTS {prefix}_types (number INTEGER PRIMARY KEY, types)")
-            run(f"CREATE TABLE IF NOT EXISTS {prefix}_sides (side TEXT PRIMARY KEY, rows)")
+        with database.transaction() as connection:
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {prefix}_types (number INTEGER PRIMARY KEY, types)"
+            )
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {prefix}_sides (side TEXT PRIMARY KEY, rows)"
+            )
         decode = msgspec.json.Decoder(tuple[str | int | AssociationType, ...]).decode
-        stored = connection.execute(f"SELECT types FROM {prefix}_types ORDER BY number").fetchall()
+        stored = self._read(f"SELECT types FROM {prefix}_types ORDER BY number").fetchall()
         self._types = TypeSets(decode(types) for (types,) in stored)
         self._saved = len(stored)
 
@@ -60,8 +65,9 @@ class EdgeStore:
     def start(self, side: str) -> None:
         """Empty a side, to be filled by ``add``."""
         table = self._table(side)
-        with self._transaction() as run:
-            run(f"DELETE FROM {self._prefix}_sides WHERE side = ?", side)
+        with self._database.transaction() as connection:
+            run = connection.execute
+            run(f"DELETE FROM {self._prefix}_sides WHERE side = ?", (side,))
             run(f"DROP TABLE IF EXISTS {table}")
             run(f"CREATE TABLE {table} (from_id, to_id, types INTEGER)")
 
@@ -74,25 +80,25 @@ class EdgeStore:
             (_key(row[0]), RECORD if row[1] is None else _key(row[1]), number(_tuple(row[2])))
             for row in islice(given, _LOADED)
         ]:
-            with self._transaction():
-                self._connection.executemany(insert, some)
-                saved = self._save_types()
+            with self._database.transaction() as connection:
+                connection.executemany(insert, some)
+                saved = self._save_types(connection)
             self._saved = saved
 
     def finish(self, side: str) -> int:
         """Sort a side. From here on it is loaded; returns the number of its rows."""
         table = self._table(side)
-        with self._transaction() as run:
+        with self._database.transaction() as connection:
+            run = connection.execute
             run(f"CREATE INDEX {table}_sorted ON {table} (from_id, to_id, types)")
             (rows,) = run(f"SELECT count(*) FROM {table}").fetchone()
-            run(f"INSERT INTO {self._prefix}_sides VALUES (?, ?)", side, rows)
+            run(f"INSERT INTO {self._prefix}_sides VALUES (?, ?)", (side, rows))
         return int(rows)
 
     def loaded(self, side: str) -> int | None:
         """Number of rows of a side; None when it was not loaded to its end."""
-        found = self._connection.execute(
-            f"SELECT rows FROM {self._prefix}_sides WHERE side = ?", (side,)
-        ).fetchone()
+        query = f"SELECT rows FROM {self._prefix}_sides WHERE side = ?"
+        found = self._read(query, (side,)).fetchone()
         return None if found is None else int(found[0])
 
     def pairs(self, side: str, *, after: tuple[str, str] | None = None) -> Iterator[Link]:
@@ -110,7 +116,7 @@ class EdgeStore:
             f"SELECT DISTINCT from_id FROM {table} WHERE from_id > ? ORDER BY from_id LIMIT {_PAGE}"
         )
         last: Id = RECORD
-        while page := self._connection.execute(query, (last,)).fetchall():
+        while page := self._read(query, (last,)).fetchall():
             last = page[-1][0]
             yield from (str(from_id) for (from_id,) in page)
 
@@ -136,7 +142,7 @@ class EdgeStore:
         )
         query = f"SELECT * FROM ({query}) ORDER BY from_id, to_id LIMIT ?"
         while True:
-            rows = self._connection.execute(query, (*start * len(sides), page)).fetchall()
+            rows = self._read(query, (*start * len(sides), page)).fetchall()
             if len(rows) < page:
                 yield from rows
                 return
@@ -146,30 +152,15 @@ class EdgeStore:
             yield from rows[:end]
             page = page if end else 2 * page
 
-    def _save_types(self) -> int:
+    def _save_types(self, connection: sqlite3.Connection) -> int:
         new = [msgspec.json.encode(types).decode() for types in self._types[self._saved :]]
-        self._connection.executemany(
+        connection.executemany(
             f"INSERT INTO {self._prefix}_types VALUES (?, ?)", enumerate(new, self._saved)
         )
         return self._saved + len(new)
 
     def _table(self, side: str) -> str:
         return f"{self._prefix}_{_identifier(side)}"
-
-    @contextlib.contextmanager
-    def _transaction(self) -> "Iterator[Callable[..., sqlite3.Cursor]]":
-        """Do all of it or nothing, whatever the connection does by itself."""
-
-        def run(query: str, *values: object) -> sqlite3.Cursor:
-            return self._connection.execute(query, values)
-
-        run("BEGIN IMMEDIATE")
-        try:
-            yield run
-        except BaseException:
-            self._connection.rollback()
-            raise
-        run("COMMIT")
 
 
 def _identifier(name: str) -> str:

@@ -1,12 +1,12 @@
 """Lists of edges: sorted, united a pair, compared."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubassoc_async.jobs.database import DatabaseFile
 from hubassoc_async.jobs.edge_compare import (
     RECORD,
     Comparison,
@@ -40,10 +40,11 @@ def united(given_edges: list[tuple[str, str | None, tuple[object, ...]]]) -> dic
     return found
 
 
-def store(path: str = ":memory:") -> EdgeStore:
-    return EdgeStore(sqlite3.connect(path, isolation_level=None))
+def store(path: Path | None = None) -> EdgeStore:
+    return EdgeStore(DatabaseFile(path))
 
 
+@settings(deadline=None)
 @given(given_edges=edges, page=st.integers(1, 5))
 def test_pairs_come_sorted_and_once(
     given_edges: list[tuple[str, str | None, tuple[object, ...]]], page: int
@@ -61,6 +62,7 @@ def test_pairs_come_sorted_and_once(
     assert list(edge_store.records("here")) == sorted({one[0] for one in given_edges}, key=order)
 
 
+@settings(deadline=None)
 @given(given_edges=edges, data=st.data())
 def test_pairs_go_on_after_one(
     given_edges: list[tuple[str, str | None, tuple[object, ...]]], data: st.DataObject
@@ -78,6 +80,7 @@ def test_pairs_go_on_after_one(
     assert list(edge_store.pairs("here", after=after)) == behind
 
 
+@settings(deadline=None)
 @given(old=edges, new=edges, whole=st.tuples(st.booleans(), st.booleans()))
 def test_changes_lead_from_old_to_new(
     old: list[tuple[str, str | None, tuple[object, ...]]],
@@ -154,7 +157,7 @@ def test_a_record_without_a_row_is_not_compared() -> None:
 
 def test_a_load_that_broke_off_is_not_loaded(tmp_path: Path) -> None:
     """A side counts as loaded only at its end, also in another process; then it starts over."""
-    path = str(tmp_path / "edges.sqlite")
+    path = tmp_path / "edges.sqlite"
 
     def broken() -> list[Link]:
         raise OSError("the disk is gone")
