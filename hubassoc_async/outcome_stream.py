@@ -8,7 +8,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -53,6 +53,19 @@ class StreamExchange(Exchange[O, B], Protocol[I_contra, O, B]):
 
     def next_batch(self) -> B:
         """Take the next batch to send."""
+
+
+class Blocks(AsyncIterator[I]):
+    """An asynchronous iterable that gives what it has in lists: much cheaper, item by item."""
+
+    @abstractmethod
+    async def take(self, most: int) -> Sequence[I]:
+        """Wait for the next items and give what is there, at most so many. None is the end."""
+
+    async def __anext__(self) -> I:
+        for item in await self.take(1):
+            return item
+        raise StopAsyncIteration
 
 
 class OutcomeStream(ABC, Generic[I, O, B]):
@@ -266,14 +279,22 @@ class OutcomeStream(ABC, Generic[I, O, B]):
     async def _pull(self, items: AsyncIterable[I]) -> None:
         """Pull items for the next batch, and no more, from an asynchronous iterable."""
         exchange = self._exchange
-        async for given in items:
-            self._deliver(exchange.feed((given,)))
+        async for given in self._blocks(items):
+            self._deliver(exchange.feed(given))
             self._changed.set()
             while not exchange.wanted or len(self._outcomes) >= _BATCHES_AHEAD:
                 self._pull_on.clear()
                 await self._pull_on.wait()
         exchange.more_ids = False
         self._changed.set()
+
+    async def _blocks(self, items: AsyncIterable[I]) -> AsyncIterator[Sequence[I]]:
+        if isinstance(items, Blocks):
+            while block := await items.take(self._exchange.wanted):
+                yield block
+            return
+        async for item in items:
+            yield (item,)
 
     def _deliver(self, outcomes: list[O]) -> None:
         self._count(outcomes)

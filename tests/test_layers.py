@@ -39,7 +39,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "writes": ("write_stream", "labels", "pacing", *CORE),
     "client": (*CLIENT, *CORE),
     "portals": ("client", *CORE),
-    "jobs": ("client", "stream", "write_stream", "pacing", "errors", "model"),
+    "jobs": (
+        *("client", "stream", "write_stream", "outcome_stream", "listing", "pacing"),
+        *("protocol.ids", "errors", "model"),
+    ),
     "cli": (
         *("jobs", "emulator", *CLIENT, "protocol.versions", "protocol.planning"),
         *("protocol.label_types", "errors", "model"),

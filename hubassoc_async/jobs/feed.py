@@ -12,14 +12,16 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
+
+from hubassoc_async.outcome_stream import Blocks
 
 T = TypeVar("T")
 
 _AHEAD: Final = 10_000  # most items read before they are asked for
 
 
-class Feed(Generic[T]):
+class Feed(Blocks[T]):
     """An iterable that may block, read ahead in a thread and given to an event loop.
 
     What has come is given at once, however long the next item takes. At most 10,000 items are
@@ -38,24 +40,23 @@ class Feed(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._fill, name="hubassoc ids", daemon=True)
 
-    def __aiter__(self) -> "Feed[T]":
-        return self
-
-    async def __anext__(self) -> T:
+    async def take(self, most: int) -> list[T]:
+        """Wait for the next items and give what has come, at most so many. None is the end."""
         if self._thread.ident is None:
             self._thread.start()
         while not self._held:
             if self._ended and not self._held:
                 if self._error is not None:
                     raise self._error
-                raise StopAsyncIteration
+                return []
             waiter = self._waiter = self._loop.create_future()
             if not self._held and not self._ended:  # else the thread looked before it was there
                 await waiter
             self._waiter = None
+        items = [self._held.popleft() for _ in range(min(most, len(self._held)))]
         if len(self._held) < _AHEAD // 2:
             self._room.set()
-        return self._held.popleft()
+        return items
 
     @property
     def ended(self) -> bool:
