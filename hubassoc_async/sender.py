@@ -10,6 +10,7 @@ from itertools import count
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hubassoc_async.errors import TransportError
 from hubassoc_async.pacing import Clock, Pacer, Pacers, Turn
@@ -190,7 +191,7 @@ class Sender:
         outage = problem.remedy is Remedy.RETRY and silent
         if problem.remedy in (Remedy.STOP, Remedy.WAIT) or outage:
             raise problem.exception()
-        outcomes = exchange.give_up(batch, problem)
+        outcomes = exchange.give_up(batch, replace(problem, attempts=attempts))
         if inputs > 1:
             self.counters.halvings += 1
             _log.warning(

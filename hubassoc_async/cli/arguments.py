@@ -16,6 +16,7 @@ from rich.console import Console
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import OpenStream, Target, open_target
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import IdFile, SourceError
@@ -73,12 +74,18 @@ def open_read(arguments: Arguments, console: Console) -> ReadOptions:
             raise click.UsageError(str(error)) from error
         raise
     lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
+    origin = Origin(
+        operation="read",
+        from_object_type=arguments.from_object_type,
+        to_object_type=arguments.to_object_type,
+        api_version=arguments.api_version,
+    )
     return ReadOptions(
         from_object_type=arguments.from_object_type,
         to_object_type=arguments.to_object_type,
         source=source,
         sink=sink,
-        failures=FailureSink(failures, lines),
+        failures=FailureSink(failures, origin.letter, stream=lines),
         unread=unread,
         summary=arguments.summary,
         token=token,

@@ -21,7 +21,7 @@ from hubassoc_async.jobs.files import OpenStream
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.text_file import SourceError
-from hubassoc_async.jobs.writing import WriteOrder, failed_link
+from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import WriteOperation
 
 _FILES: Final = """
@@ -174,7 +174,7 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
         **msgspec.structs.asdict(options) | {"summary": summary},
         order=order,
         source=_source(file, typed=operation in ("create", "archive_labels")),
-        failures=FailureSink(failures, lines, line=failed_link),
+        failures=FailureSink(failures, order.origin(options.api_version).letter, stream=lines),
         unwritten=unwritten,
     )
     return dry_run(write, console) if only_planned else WriteRun(write, console)()

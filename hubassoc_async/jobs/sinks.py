@@ -16,6 +16,7 @@ from typing import IO, Final, Protocol, TypeAlias
 import msgspec
 
 from hubassoc_async.errors import HubAssocError, UsageError
+from hubassoc_async.jobs.dead_letters import DeadLetter
 from hubassoc_async.jobs.files import Target, open_target
 from hubassoc_async.model import AssociationType, Failure, ObjectAssociations
 
@@ -145,16 +146,6 @@ class CsvSink:
         return ends
 
 
-class FailureLine(msgspec.Struct, gc=False):
-    """One line of the file of failures."""
-
-    from_object_id: str
-    category: str
-    sub_category: str | None
-    message: str
-    correlation_id: str | None
-
-
 class FailureSink:
     """NDJSON, one line an id that failed. There is no file when none did.
 
@@ -165,15 +156,15 @@ class FailureSink:
     def __init__(
         self,
         path: Path | None,
-        stream: Target | None = None,
+        line: Callable[[Failure], DeadLetter],
         *,
-        line: Callable[[Failure], object] | None = None,
+        stream: Target | None = None,
     ) -> None:
         """A path, or a stream that is written to as failures come; with neither, count only.
 
-        ``line`` makes what a line holds, unless it is the failure of a read.
+        ``line``: makes a line, as ``Origin.letter`` does.
         """
-        self._line = line or _line
+        self._line = line
         self._path = path
         self._stream = stream
         self._target = stream
@@ -227,16 +218,6 @@ def format_of(path: Path) -> tuple[str | None, bool]:
     name = path.name.lower()
     packed = name.endswith(".gz")
     return _ENDINGS.get(Path(name.removesuffix(".gz")).suffix), packed
-
-
-def _line(failure: Failure) -> FailureLine:
-    return FailureLine(
-        failure.from_object_id,
-        failure.category,
-        failure.sub_category,
-        failure.message,
-        failure.correlation_id,
-    )
 
 
 def _cell(text: str) -> str:

@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from hubassoc_async.client import AssociationsClient
+from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.feed import Feed
 from hubassoc_async.jobs.files import NewFile
 from hubassoc_async.jobs.pairs import PairSource
@@ -45,6 +46,17 @@ class WriteOrder(Struct, frozen=True, kw_only=True):
     verify: bool = False
     strict: bool = False
     remove_all_labels: bool = False
+
+    def origin(self, api_version: str) -> Origin:
+        """Say what its failures come from."""
+        return Origin(
+            operation=self.operation,
+            from_object_type=self.from_object_type,
+            to_object_type=self.to_object_type,
+            api_version=api_version,
+            labels=self.labels if self.operation == "create" else UNSET,
+            remove_all_labels=self.remove_all_labels or UNSET,
+        )
 
     def stream(
         self, client: AssociationsClient, links: "Feed[Link] | Iterator[Link]"
@@ -91,31 +103,6 @@ class WriteProgress(Struct, frozen=True, kw_only=True):
     def done(self) -> int:
         """Links done: written, unchanged and failed."""
         return self.written + self.unchanged + self.failed
-
-
-class FailedLink(Struct):
-    """One line of the file of failures; it can be written again as it stands."""
-
-    from_object_id: str
-    to_object_id: str | None
-    association_types: tuple[AssociationType, ...]
-    category: str
-    sub_category: str | None
-    message: str
-    correlation_id: str | None
-
-
-def failed_link(failure: Failure) -> FailedLink:
-    """Make the line of a failure."""
-    return FailedLink(
-        failure.from_object_id,
-        failure.to_object_id,
-        failure.association_types,
-        failure.category,
-        failure.sub_category,
-        failure.message,
-        failure.correlation_id,
-    )
 
 
 class WriteJob:

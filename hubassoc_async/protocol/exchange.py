@@ -15,6 +15,7 @@ from hubassoc_async.model import (
     INVALID_ID,
     NOT_ANSWERED,
     REPEATED_CURSOR,
+    TRANSIENT,
     Failure,
     ObjectAssociations,
     Outcome,
@@ -111,7 +112,7 @@ class ReadExchange:
                 continue
             if known is None:
                 message = f"{text[:100]!r} is not a record id (a whole number): it was not sent"
-                failed[text] = Failure(text, INVALID_ID, message)
+                failed[text] = Failure(text, INVALID_ID, message, attempts=0)
             else:
                 open_[text] = None
                 fresh.append(text)
@@ -187,7 +188,10 @@ class ReadExchange:
         self.packer.failed(batch)
         (lone_id,) = batch.inputs
         error = ItemError(problem.category, problem.sub_category, problem.message, ())
-        return [self._fail(lone_id, error, problem.correlation_id)]
+        failure = self._fail(lone_id, error, problem.correlation_id)
+        return [
+            msgspec.structs.replace(failure, attempts=problem.attempts, transient=problem.transient)
+        ]
 
     def _settle(self, batch: Batch, answer: Answer, correlation_id: str | None) -> list[Outcome]:
         """Give every input of an answered batch its outcome, its next page or another ask."""
@@ -289,6 +293,7 @@ class ReadExchange:
 
     def _fail(self, failed_id: str, error: ItemError, correlation_id: str | None) -> Failure:
         progress = self._open.pop(failed_id)
+        asks = 1 if progress is None else progress.asks
         return Failure(
             failed_id,
             error.category,
@@ -296,6 +301,8 @@ class ReadExchange:
             error.sub_category,
             correlation_id,
             () if progress is None else progress.associations(),
+            attempts=asks,
+            transient=error.category in TRANSIENT,
         )
 
 

@@ -13,6 +13,8 @@ from hubassoc_async.model import (
     INVALID_ID,
     INVALID_LINK,
     INVALID_TYPE,
+    NOT_SENT,
+    TRANSIENT,
     AssociationType,
     Failure,
     Pair,
@@ -64,6 +66,8 @@ class Change(Struct, gc=False):
             correlation_id,
             to_object_id=self.to_object_id,
             association_types=self.asked or self.types,
+            attempts=0 if category in NOT_SENT else self.asks,
+            transient=category in TRANSIENT,
         )
 
 
@@ -105,7 +109,9 @@ class LinkReader:
         if from_id is None or to_id is None:
             bad, role = (given[0], "from") if from_id is None else (given[1], "to")
             message = f"row {row}: {bad!r} is no {role} id (a whole number): it was not sent"
-            return Failure(str(given[0]), INVALID_ID, message, to_object_id=str(given[1]))
+            return Failure(
+                str(given[0]), INVALID_ID, message, to_object_id=str(given[1]), attempts=0
+            )
         if self.same_type and from_id == to_id and self._creates:
             return _invalid(
                 row, from_id, "is on both ends: no record is associated with itself", given
@@ -172,7 +178,7 @@ def _invalid(row: int, value: object, why: str, given: object) -> Failure:
     from_id = str(ends[0]) if ends else ""
     to_id = str(ends[1]) if len(ends) > 1 else None
     message = f"row {row}: {value!r} {why}: it was not sent"
-    return Failure(from_id, INVALID_LINK, message, to_object_id=to_id)
+    return Failure(from_id, INVALID_LINK, message, to_object_id=to_id, attempts=0)
 
 
 def _as_given(types: object) -> tuple[AssociationType, ...]:

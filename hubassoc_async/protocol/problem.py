@@ -53,6 +53,13 @@ class Problem(Struct, frozen=True, kw_only=True):
     """Seconds that HubSpot asks for, or that are known to be the least that helps."""
     pauses_all: bool = False
     """Whether it concerns every request of the client, not this one."""
+    attempts: int = 1
+    """How often the request was sent."""
+
+    @property
+    def transient(self) -> bool:
+        """Whether the very same request may well be answered later."""
+        return self.remedy in (Remedy.RETRY, Remedy.WAIT)
 
     @property
     def lessons(self) -> int:

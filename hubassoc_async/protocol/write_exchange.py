@@ -120,7 +120,9 @@ class WriteExchange:
         failure = change.failure(
             problem.category, problem.message, problem.sub_category, problem.correlation_id
         )
-        return [failure]
+        return [
+            msgspec.structs.replace(failure, attempts=problem.attempts, transient=problem.transient)
+        ]
 
     def _count_lone_failure(self, problem: Problem) -> None:
         if not self._any_answer:

@@ -9,6 +9,7 @@ Knows: what a link waits for. Does not know: the HTTP library, time, retries, qu
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation, WriteOutcome, Written
@@ -269,6 +270,9 @@ class Writing:
                     message = f"its labels could not be read: {read.message}"
                     failure = change.failure(
                         read.category, message, read.sub_category, read.correlation_id
+                    )
+                    failure = msgspec.structs.replace(
+                        failure, attempts=read.attempts, transient=read.transient
                     )
                     out.append(self._intake.finish(change, failure))
                     continue

@@ -151,14 +151,13 @@ async def test_failures_can_be_read_again(url: str, tmp_path: Path) -> None:
     assert done.status == 3
     assert names(tmp_path) == ["ids", "x.ndjson", "x.ndjson.failures.ndjson"]
     (line,) = (tmp_path / "x.ndjson.failures.ndjson").read_text().splitlines()
-    assert list(json.loads(line)) == [
-        *("from_object_id", "category", "sub_category", "message", "correlation_id")
-    ]
+    assert json.loads(line)["from_object_id"] == "abc"
     again = await read(
         url, "--ids", "x.ndjson.failures.ndjson", "--output", "y.ndjson", cwd=tmp_path
     )
     assert again.status == 3
-    assert (tmp_path / "y.ndjson.failures.ndjson").read_text().strip() == line
+    (once_more,) = (tmp_path / "y.ndjson.failures.ndjson").read_text().splitlines()
+    assert json.loads(once_more) | {"at": ""} == json.loads(line) | {"at": ""}
 
 
 async def test_failures_of_another_read_are_removed(url: str, ids: Path, tmp_path: Path) -> None:

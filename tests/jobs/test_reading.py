@@ -14,8 +14,13 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import MemoryTransport, Portal, build_portal
 from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs import FailureSink, Progress, ReadJob, SourceError
+from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.model import ObjectAssociations
 from tests.virtual_time import VirtualTimeLoop
+
+LINE = Origin(
+    operation="read", from_object_type="contacts", to_object_type="companies", api_version="v4"
+).letter
 
 PORTAL = build_portal(contacts=6_000, companies=20)
 
@@ -94,7 +99,7 @@ async def run(left: Left, portal: Portal, concurrency: int, cancel_after: float 
         ) as client:
             job = ReadJob(
                 *(client, "contacts", "companies", left.source, left.sink),
-                failures=FailureSink(None),
+                failures=FailureSink(None, LINE),
                 unread=unread,
             )
             task = asyncio.create_task(job.run())

@@ -11,7 +11,7 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.jobs import FailureSink, ReadJob
 from hubassoc_async.model import ObjectAssociations
-from tests.jobs.test_reading import Kept, Listed
+from tests.jobs.test_reading import LINE, Kept, Listed
 
 
 class Stalled(Kept):
@@ -54,7 +54,7 @@ async def test_what_a_stalled_sink_did_not_take_is_among_what_remains(
             "companies",
             Listed(ids),
             sink,
-            failures=FailureSink(tmp_path / "failures"),
+            failures=FailureSink(tmp_path / "failures", LINE),
             unread=tmp_path / "unread",
         )
         running = asyncio.create_task(job.run())

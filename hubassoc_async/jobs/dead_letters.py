@@ -1,0 +1,136 @@
+"""Dead letters: every failure on a line of its own, with all that it takes to try it again.
+
+The same lines are read as ids by ``--ids`` and as links by ``--pairs``: their keys are those of
+this package's other files.
+
+Knows: the lines and the file. Does not know: why something failed, who tries again.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
+
+Operation: TypeAlias = Literal["read"] | WriteOperation
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """What failures come from, as far as one must know it to try again."""
+
+    operation: Operation
+    from_object_type: str
+    to_object_type: str
+    api_version: str
+    labels: LabelsMode | UnsetType = UNSET
+    """Of a create."""
+    remove_all_labels: bool | UnsetType = UNSET
+    """Of an archive of labels."""
+
+    def letter(self, failure: Failure) -> "DeadLetter":
+        """Make the line of one failure of these, now."""
+        read = self.operation == "read"
+        return DeadLetter(
+            operation=self.operation,
+            from_object_type=self.from_object_type,
+            to_object_type=self.to_object_type,
+            api_version=self.api_version,
+            labels=self.labels,
+            remove_all_labels=self.remove_all_labels,
+            from_object_id=failure.from_object_id,
+            to_object_id=UNSET if read else failure.to_object_id,
+            association_types=UNSET if read else failure.association_types,
+            category=failure.category,
+            sub_category=failure.sub_category,
+            message=failure.message,
+            correlation_id=failure.correlation_id,
+            attempts=failure.attempts,
+            transient=failure.transient,
+            at=_now(),
+        )
+
+
+class DeadLetter(Origin, frozen=True, kw_only=True, gc=False):
+    """One line of a file of failures: one id that was not read, or one link not written."""
+
+    from_object_id: str
+    to_object_id: str | UnsetType | None = UNSET
+    association_types: tuple[AssociationType, ...] | UnsetType = UNSET
+    category: str
+    sub_category: str | None = None
+    message: str
+    correlation_id: str | None = None
+    attempts: int = 1
+    """How often it was sent before it was given up. 0: not at all."""
+    transient: bool = False
+    """Whether the very same may well succeed later, so that it is worth replaying."""
+    at: str = ""
+    """When it was written down, UTC, ISO 8601."""
+
+    @property
+    def origin(self) -> Origin:
+        """What it comes from."""
+        return Origin(**{name: getattr(self, name) for name in Origin.__struct_fields__})
+
+
+class DeadLetters:
+    """The file of failures of a job that can be resumed; there is none while nothing has failed."""
+
+    def __init__(self, path: Path, line: Callable[[Failure], DeadLetter]) -> None:
+        """``line``: makes a line, as ``Origin.letter`` does."""
+        self.path = path
+        self._line = line
+        self._encode = msgspec.json.Encoder().encode_lines
+        self._file: IO[bytes] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything has failed."""
+        return self.path.exists()
+
+    def resume(self, position: int) -> None:
+        """Go back to a position that ``write`` returned; 0 is the beginning: no file.
+
+        Raises ``OSError``, and ``ValueError`` for a file that ends before it.
+        """
+        self.close()
+        if not position:
+            self.path.unlink(missing_ok=True)
+            return
+        size = self.path.stat().st_size
+        if size < position:
+            raise ValueError(f"{self.path} has {size} bytes where the job had written {position}")
+        self._file = self.path.open("r+b", buffering=0)
+        self._file.truncate(position)
+        self._file.seek(position)
+
+    def write(self, failures: Iterable[Failure]) -> int:
+        """Append a line for each, durably, and return the position after them, in bytes."""
+        lines = self._encode([self._line(failure) for failure in failures])
+        if lines:
+            created = self._file is None
+            if self._file is None:
+                self._file = self.path.open("wb", buffering=0)
+            view = memoryview(lines)
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+            if created:
+                sync_directory(self.path.parent)
+        return 0 if self._file is None else self._file.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
