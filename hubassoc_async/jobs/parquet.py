@@ -1,76 +1,39 @@
-"""The Parquet sink: typed columns, one row a (from, to, type), in row groups of bounded size.
+"""The Parquet sink of a read: one file, in row groups of bounded size.
 
-Knows: pyarrow, an extra that is slow to import: only when a file is made. Does not know: reads,
-HubSpot.
+Knows: Parquet files. Does not know: how rows are made, reads, HubSpot.
 """
 
-from array import array
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
-from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.arrow import ArrowRows
 from hubassoc_async.jobs.files import Target
-from hubassoc_async.jobs.sinks import COLUMNS, SinkError, Types
-from hubassoc_async.model import AssociationType, ObjectAssociations
+from hubassoc_async.model import ObjectAssociations
 
 ROW_GROUP: Final = 1 << 17
 """Rows of a row group, at most; associations are held until there are as many of them."""
-_KNOWN: Final = 10_000  # shared tuples remembered before starting over
 
 
 class ParquetSink:
-    """Ids as 64-bit integers, types, categories and labels as dictionaries, zstd.
-
-    An id with no associations has no row.
-    """
+    """The columns of ``ArrowRows``, compressed by zstd. An id with no associations has no row."""
 
     def __init__(self, target: Target, from_object_type: str, to_object_type: str) -> None:
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ModuleNotFoundError:
-            raise UsageError(
-                "writing Parquet needs pyarrow: pip install 'hubassoc_async[parquet]'"
-            ) from None
+        self._rows = ArrowRows("writing Parquet", from_object_type, to_object_type)
         self._target = target
-        self._types = from_object_type, to_object_type
         self.blocks = target.blocks
-        words = pa.dictionary(pa.int32(), pa.string())
-        kinds = (words, pa.int64(), words, pa.int64(), words, pa.int64(), words)
-        self._schema = pa.schema(
-            [
-                pa.field(name, kind, nullable=name in ("type_id", "label"))
-                for name, kind in zip(COLUMNS, kinds, strict=True)
-            ]
-        )
-        self._writer: Any = pq.ParquetWriter(target.file, self._schema, compression="zstd")
-        self._codes: dict[AssociationType, int] = {}
-        self._lists: list[list[int]] = []
-        self._numbers: dict[int, int] = {}
-        self._shared: list[Types] = []
-        self._start_group()
+        self._writer = open_parquet(target.file, self._rows)
 
     def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
         """Take a row for each type of each association."""
-        found = [outcome for outcome in outcomes if outcome.to]
-        to = [one for outcome in found for one in outcome.to]
-        self._from_ids.extend(_integers([outcome.from_object_id for outcome in found]))
-        self._to_ids.extend(_integers([one.to_object_id for one in to]))
-        ends = accumulate((len(outcome.to) for outcome in found), initial=self._ends.pop())
-        self._ends.extend(ends)
-        number = self._numbers.get
-        types = [number(id(one.association_types), -1) for one in to]
-        if -1 in types:
-            types = [self._number(one.association_types) for one in to]
-        self._types_of.extend(types)
-        if len(self._to_ids) >= ROW_GROUP:
+        self._rows.add(outcomes)
+        if len(self._rows) >= ROW_GROUP:
             self._write_group()
 
     def commit(self, *, complete: bool = True) -> Path | None:
         """Make the file appear."""
-        self._write_group()
+        if self._rows:
+            self._write_group()
         self._writer.close()
         return self._target.commit(complete=complete)
 
@@ -78,73 +41,12 @@ class ParquetSink:
         """Leave nothing behind."""
         self._target.abort()
 
-    def _number(self, types: Types) -> int:
-        """The number of a tuple of types, by the identity of the tuple, which is shared."""
-        number = self._numbers.get(id(types))
-        if number is None:
-            number = self._numbers[id(types)] = len(self._lists)
-            self._lists.append([self._codes.setdefault(kind, len(self._codes)) for kind in types])
-            self._shared.append(types)  # while it is held, its id is its own
-        return number
-
-    def _start_group(self) -> None:
-        self._from_ids = array("q")
-        self._ends = array("i", (0,))
-        self._to_ids = array("q")
-        self._types_of = array("i")
-        if len(self._lists) > _KNOWN:
-            self._lists.clear()
-            self._numbers.clear()
-            self._shared.clear()
-
     def _write_group(self) -> None:
-        if not self._to_ids:
-            return
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        to = pa.ListArray.from_arrays(_column(self._ends), _column(self._to_ids))
-        lists = pa.array(self._lists, pa.list_(pa.int32())).take(_column(self._types_of))
-        one, kinds = pc.list_parent_indices(lists), pc.list_flatten(lists)
-        codes = list(self._codes)
-
-        def words(values: list[str | None]) -> Any:
-            return pa.array(values, pa.string()).dictionary_encode().take(kinds)
-
-        columns = [
-            _constant(self._types[0], len(kinds)),
-            _column(self._from_ids).take(pc.list_parent_indices(to)).take(one),
-            _constant(self._types[1], len(kinds)),
-            _column(self._to_ids).take(one),
-            words([kind.category for kind in codes]),
-            pa.array([kind.type_id for kind in codes], pa.int64()).take(kinds),
-            words([kind.label for kind in codes]),
-        ]
-        table = pa.Table.from_arrays(columns, schema=self._schema)
-        self._writer.write_table(table, row_group_size=ROW_GROUP)
-        self._start_group()
+        self._writer.write_table(self._rows.take(), row_group_size=ROW_GROUP)
 
 
-def _column(values: "array[int]") -> Any:
-    import pyarrow as pa
+def open_parquet(file: Any, rows: ArrowRows) -> Any:
+    """Open a writer of such rows; ``file`` is a path or an open file."""
+    import pyarrow.parquet as pq
 
-    kind = pa.int64() if values.typecode == "q" else pa.int32()
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-
-
-def _constant(value: str, rows: int) -> Any:
-    import pyarrow as pa
-
-    zeros = _column(array("i", bytes(4 * rows)))
-    return pa.DictionaryArray.from_arrays(zeros, pa.array([value], pa.string()))
-
-
-def _integers(object_ids: Sequence[str]) -> "array[int]":
-    try:
-        numbers = array("q", map(int, object_ids))
-    except (ValueError, OverflowError):
-        odd = next(one for one in object_ids if not one.isdecimal() or int(one) >> 63)
-        raise SinkError(
-            f"Parquet holds ids as 64-bit numbers and {odd!r} is none: write NDJSON or CSV"
-        ) from None
-    return numbers
+    return pq.ParquetWriter(file, rows.schema, compression="zstd")

@@ -1,0 +1,124 @@
+"""Outcomes as Arrow tables: typed columns, one row a (from, to, type).
+
+Knows: pyarrow, which is slow to import: only when rows are made. Does not know: files, databases.
+"""
+
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from hubassoc_async.jobs.extras import need
+from hubassoc_async.jobs.lines import COLUMNS, Types
+from hubassoc_async.jobs.sinks import SinkError
+from hubassoc_async.model import AssociationType, ObjectAssociations
+
+
+class ArrowRows:
+    """Ids as 64-bit integers; types, categories and labels as dictionaries.
+
+    An id with no associations has no row.
+    """
+
+    def __init__(self, what: str, from_object_type: str, to_object_type: str) -> None:
+        """Raises ``UsageError``, that ``what`` cannot be done, when pyarrow is not installed."""
+        need(what, "pyarrow")
+        import pyarrow as pa
+
+        self._types = from_object_type, to_object_type
+        words = pa.dictionary(pa.int32(), pa.string())
+        kinds = (words, pa.int64(), words, pa.int64(), words, pa.int64(), words)
+        self.schema = pa.schema(
+            [
+                pa.field(name, kind, nullable=name in ("type_id", "label"))
+                for name, kind in zip(COLUMNS, kinds, strict=True)
+            ]
+        )
+        self._start()
+
+    def __len__(self) -> int:
+        """Associations held; rows may be more, for some are of several types."""
+        return len(self._to_ids)
+
+    def add(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Take a row for each type of each association."""
+        found = [outcome for outcome in outcomes if outcome.to]
+        to = [one for outcome in found for one in outcome.to]
+        self._from_ids.extend(_integers([outcome.from_object_id for outcome in found]))
+        self._to_ids.extend(_integers([one.to_object_id for one in to]))
+        ends = accumulate((len(outcome.to) for outcome in found), initial=self._ends.pop())
+        self._ends.extend(ends)
+        number = self._numbers.get
+        types = [number(id(one.association_types), -1) for one in to]
+        if -1 in types:
+            types = [self._number(one.association_types) for one in to]
+        self._types_of.extend(types)
+
+    def take(self) -> Any:
+        """Give what is held as a table, and hold nothing."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        to = pa.ListArray.from_arrays(_column(self._ends), _column(self._to_ids))
+        lists = pa.array(self._lists, pa.list_(pa.int32())).take(_column(self._types_of))
+        one, kinds = pc.list_parent_indices(lists), pc.list_flatten(lists)
+        codes = list(self._codes)
+
+        def words(values: list[str | None]) -> Any:
+            return pa.array(values, pa.string()).dictionary_encode().take(kinds)
+
+        columns = [
+            _constant(self._types[0], len(kinds)),
+            _column(self._from_ids).take(pc.list_parent_indices(to)).take(one),
+            _constant(self._types[1], len(kinds)),
+            _column(self._to_ids).take(one),
+            words([kind.category for kind in codes]),
+            pa.array([kind.type_id for kind in codes], pa.int64()).take(kinds),
+            words([kind.label for kind in codes]),
+        ]
+        self._start()
+        return pa.Table.from_arrays(columns, schema=self.schema)
+
+    def _number(self, types: Types) -> int:
+        """The number of a tuple of types, by the identity of the tuple, which is shared."""
+        number = self._numbers.get(id(types))
+        if number is None:
+            number = self._numbers[id(types)] = len(self._lists)
+            self._lists.append([self._codes.setdefault(kind, len(self._codes)) for kind in types])
+            self._shared.append(types)  # while it is held, its id is its own
+        return number
+
+    def _start(self) -> None:
+        """Hold nothing, and remember nothing: equal outcomes always make equal tables."""
+        self._from_ids = array("q")
+        self._ends = array("i", (0,))
+        self._to_ids = array("q")
+        self._types_of = array("i")
+        self._codes: dict[AssociationType, int] = {}
+        self._lists: list[list[int]] = []
+        self._numbers: dict[int, int] = {}
+        self._shared: list[Types] = []
+
+
+def _column(values: "array[int]") -> Any:
+    import pyarrow as pa
+
+    kind = pa.int64() if values.typecode == "q" else pa.int32()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def _constant(value: str, rows: int) -> Any:
+    import pyarrow as pa
+
+    zeros = _column(array("i", bytes(4 * rows)))
+    return pa.DictionaryArray.from_arrays(zeros, pa.array([value], pa.string()))
+
+
+def _integers(object_ids: Sequence[str]) -> "array[int]":
+    try:
+        return array("q", map(int, object_ids))
+    except (ValueError, OverflowError):
+        odd = next(one for one in object_ids if not one.isdecimal() or int(one) >> 63)
+        raise SinkError(
+            f"its columns hold ids as 64-bit numbers and {odd!r} is none: write NDJSON or CSV"
+        ) from None
