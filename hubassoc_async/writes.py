@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.labels import Labels
 from hubassoc_async.model import LabelsMode, LinkGiven, WriteOperation, WriteResult
-from hubassoc_async.pacing import Quota
+from hubassoc_async.pacing import Quotas
 from hubassoc_async.protocol.intake import WriteSettings, needs_types
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.planning import WritePlan, plan
@@ -43,7 +43,8 @@ class Writes(ABC):
     """
 
     api_version: ApiVersion
-    quota: Quota | None
+    quotas: Quotas | None
+    """What the portal answers, by bucket; None: nothing is paced."""
     labels: Labels
     """The portal's association labels: what they are, and their definitions."""
 
@@ -227,9 +228,17 @@ class Writes(ABC):
             if needs_types(self.api_version, operation):
                 needed = 1 if types.same_type or not self.api_version.labels else 2
         settings = WriteSettings(labels=labels, verify=verify, remove_all_labels=remove_all_labels)
-        quota = None if self.quota is None else (self.quota.limit, self.quota.seconds)
+        quotas = self.quotas or Quotas()
+        quota = quotas.associations.limit, quotas.associations.seconds
         return plan(
-            self.api_version, operation, types, links, settings, quota=quota, definitions=needed
+            self.api_version,
+            operation,
+            types,
+            links,
+            settings,
+            quota=None if self.quotas is None else quota,
+            daily=quotas.daily,
+            definitions=needed,
         )
 
     @abstractmethod

@@ -1,18 +1,19 @@
 """The arguments of a read: whether they fit together, and what they open.
 
-Knows: files, the environment. Does not know: how a read runs.
+Knows: files. Does not know: tokens, quotas, how a read runs.
 """
 
 import io
 import os
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import click
 import msgspec
 from rich.console import Console
 
+from hubassoc_async.cli.connecting import STREAM, Connection
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
@@ -20,17 +21,10 @@ from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import OpenStream, Target, open_target
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import IdFile, SourceError
-from hubassoc_async.pacing import Quota
-from hubassoc_async.protocol.versions import DEFAULT_VERSION
-
-TOKEN_VARIABLE: Final = "HUBSPOT_ACCESS_TOKEN"  # noqa: S105  # the name of a variable
-BASE_URL: Final = "https://api.hubapi.com"
-STREAM: Final = "-"
-"""Standard input or output, where a file could be named."""
 
 
 class Arguments(msgspec.Struct, kw_only=True):
-    """The arguments of ``read`` as they are spelt. A ``-`` is standard input or output."""
+    """The arguments of ``read`` alone, as they are spelt. A ``-`` is standard input or output."""
 
     from_object_type: str
     to_object_type: str
@@ -41,16 +35,9 @@ class Arguments(msgspec.Struct, kw_only=True):
     failures: Path | None = None
     unread: Path | None = None
     summary: Path | None = None
-    token_file: str | None = None
-    api_version: str = DEFAULT_VERSION
-    base_url: str = BASE_URL
-    quota: Quota = msgspec.field(default_factory=Quota)
-    concurrency: int = 16
-    verbose: bool = False
-    quiet: bool = False
 
 
-def open_read(arguments: Arguments, console: Console) -> ReadOptions:
+def open_read(arguments: Arguments, connection: Connection, console: Console) -> ReadOptions:
     """Check the arguments against each other and open what they name.
 
     Failures that have no file are lines on the console.
@@ -61,11 +48,7 @@ def open_read(arguments: Arguments, console: Console) -> ReadOptions:
     failures = arguments.failures or beside(output, ".failures.ndjson")
     unread = arguments.unread or beside(output, ".unread.txt")
     _check_files(arguments, output, failures, unread)
-    token = read_token(arguments.token_file)
-    try:
-        source = _source(arguments.ids, arguments.id_column)
-    except SourceError as error:
-        raise click.UsageError(str(error)) from error
+    source = open_ids(arguments.ids, arguments.id_column)
     try:
         sink = _sink(arguments, output)
     except BaseException as error:
@@ -78,9 +61,10 @@ def open_read(arguments: Arguments, console: Console) -> ReadOptions:
         operation="read",
         from_object_type=arguments.from_object_type,
         to_object_type=arguments.to_object_type,
-        api_version=arguments.api_version,
+        api_version=connection.api_version,
     )
     return ReadOptions(
+        **msgspec.structs.asdict(connection),
         from_object_type=arguments.from_object_type,
         to_object_type=arguments.to_object_type,
         source=source,
@@ -88,13 +72,6 @@ def open_read(arguments: Arguments, console: Console) -> ReadOptions:
         failures=FailureSink(failures, origin.letter, stream=lines),
         unread=unread,
         summary=arguments.summary,
-        token=token,
-        api_version=arguments.api_version,
-        base_url=arguments.base_url,
-        quota=arguments.quota,
-        concurrency=arguments.concurrency,
-        verbose=arguments.verbose,
-        quiet=arguments.quiet,
         bar=output is not None or not sys.stdout.isatty(),
     )
 
@@ -108,8 +85,6 @@ def _check_files(
     arguments: Arguments, output: Path | None, failures: Path | None, unread: Path | None
 ) -> None:
     """Refuse two streams or two files in one place."""
-    if arguments.ids == STREAM and arguments.token_file == STREAM:
-        raise click.UsageError("stdin can give the ids or the token, not both")
     written = {"--output": output, "--failures": failures, "--unread": unread}
     written["--summary"] = arguments.summary
     seen: dict[Path, str] = {}
@@ -131,31 +106,14 @@ def _special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def read_token(token_file: str | None) -> str:
-    """The token, from the file or the environment. It is in no message."""
-    if token_file is None:
-        token = os.environ.get(TOKEN_VARIABLE, "").strip()
-        if not token:
-            raise click.UsageError(f"no token: set {TOKEN_VARIABLE} or give --token-file FILE")
-        return token
-    where = "stdin" if token_file == STREAM else token_file
+def open_ids(ids: str, column: str | None) -> IdFile:
+    """Open a file of ids, or stdin. Raises ``click.UsageError``."""
     try:
-        text = sys.stdin.read() if token_file == STREAM else Path(token_file).read_text("utf-8-sig")
-    except OSError as error:
-        _cannot("read", "--token-file", token_file, error)
-    except UnicodeDecodeError:
-        raise click.UsageError(f"--token-file: there is no token in {where}") from None
-    token = text.strip()
-    if not token or any(map(str.isspace, token)):
-        raise click.UsageError(f"--token-file: {where} must hold one token and nothing else")
-    return token
-
-
-def _source(ids: str, column: str | None) -> IdFile:
-    if ids == STREAM:
-        return IdFile(open(0, "rb", buffering=0, closefd=False), column=column)
-    try:
+        if ids == STREAM:
+            return IdFile(open(0, "rb", buffering=0, closefd=False), column=column)
         return IdFile(Path(ids), column=column)
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
     except OSError as error:
         _cannot("read", "--ids", ids, error)
 

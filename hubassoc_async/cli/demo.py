@@ -18,10 +18,11 @@ from rich.text import Text
 
 from hubassoc_async.cli import demo_portal
 from hubassoc_async.cli.arguments import Arguments, open_read
+from hubassoc_async.cli.connecting import Connection
 from hubassoc_async.cli.job_run import COMPLETE
 from hubassoc_async.cli.run import Run
 from hubassoc_async.jobs import Progress
-from hubassoc_async.pacing import Quota
+from hubassoc_async.pacing import Quota, Quotas
 
 _PATIENCE = 5.0  # seconds for the portal to end by itself
 
@@ -38,41 +39,42 @@ def demo(context: click.Context) -> None:
     directory = Path(tempfile.mkdtemp(prefix="hubassoc-demo-"))
     _say(console, f"Starting a HubSpot portal with {demo_portal.CONTACTS:,} contacts ...")
     with _portal() as url:
-        arguments = _prepare(directory, url)
-        _show_command(console, arguments)
-        run = Run(open_read(arguments, console), console)
+        arguments = _prepare(directory)
+        quota = Quota(demo_portal.REQUESTS, demo_portal.SECONDS)
+        _show_command(console, arguments, f"--base-url {url} --quota {quota}")
+        connection = Connection(
+            token=demo_portal.TOKEN, base_url=url, quota=Quotas(associations=quota)
+        )
+        run = Run(open_read(arguments, connection, console), console)
         status = run()
     if status == COMPLETE and run.progress is not None:
         _explain(console, Path(arguments.output), run.progress)
     context.exit(status)
 
 
-def _prepare(directory: Path, url: str) -> Arguments:
+def _prepare(directory: Path) -> Arguments:
     """The files that a user would have, and what they would type."""
-    ids, token = directory / "contacts.csv", directory / "token"
+    ids = directory / "contacts.csv"
     with ids.open("w", encoding="utf-8-sig", newline="") as file:  # as HubSpot exports it
         file.write('"Record ID","First Name"\r\n')
         for number in range(demo_portal.FIRST, demo_portal.FIRST + demo_portal.CONTACTS):
             file.write(f'"{number}","Contact {number}"\r\n')
-    token.write_text(f"{demo_portal.TOKEN}\n")
+    (directory / "token").write_text(f"{demo_portal.TOKEN}\n")
     return Arguments(
         from_object_type="contacts",
         to_object_type="companies",
         ids=str(ids),
         output=str(directory / "companies.ndjson"),
-        token_file=str(token),
-        base_url=url,
-        quota=Quota(demo_portal.REQUESTS, demo_portal.SECONDS),
     )
 
 
-def _show_command(console: Console, arguments: Arguments) -> None:
+def _show_command(console: Console, arguments: Arguments, how: str) -> None:
     parts = (
         f"$ hubassoc read {arguments.from_object_type} {arguments.to_object_type}",
         f"--ids {arguments.ids}",
         f"--output {arguments.output}",
-        f"--token-file {arguments.token_file}",
-        f"--base-url {arguments.base_url} --quota {arguments.quota}",
+        f"--token-file {Path(arguments.output).with_name('token')}",
+        how,
     )
     _say(console, "\n" + " \\\n    ".join(parts) + "\n", "bold", soft_wrap=True)
 

@@ -19,11 +19,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from hubassoc_async.cli.connecting import Connection
 from hubassoc_async.cli.display import ConsoleLog, Display, Shown, counted, duration
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.jobs.files import open_target
-from hubassoc_async.pacing import Quota
 
 P = TypeVar("P", bound=Shown)
 P_co = TypeVar("P_co", bound=Shown, covariant=True)
@@ -50,17 +50,10 @@ class Job(Protocol[P_co]):
         """How far it is now."""
 
 
-class JobOptions(msgspec.Struct, kw_only=True):
+class JobOptions(Connection, kw_only=True):
     """What every job is told."""
 
-    token: str
-    api_version: str
-    base_url: str
-    quota: Quota
-    concurrency: int
     summary: Path | None = None
-    verbose: bool = False
-    quiet: bool = False
     bar: bool = True
     """Whether there may be a bar; not where the output itself is on the terminal."""
 
@@ -68,16 +61,6 @@ class JobOptions(msgspec.Struct, kw_only=True):
     def title(self) -> str:
         """What is done."""
         raise AttributeError("a job has a title of its own")
-
-    def client(self) -> AssociationsClient:
-        """Make the client that it asks for. Raises ``UsageError``."""
-        return AssociationsClient(
-            self.token,
-            api_version=self.api_version,
-            base_url=self.base_url,
-            quota=self.quota,
-            concurrency=self.concurrency,
-        )
 
 
 class JobRun(ABC, Generic[P]):

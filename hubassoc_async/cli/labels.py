@@ -12,7 +12,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from hubassoc_async.cli.connecting import ask, connecting, connection
+from hubassoc_async.cli.asking import ask
+from hubassoc_async.cli.connecting import connecting, connection
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.protocol.label_types import LabelTypes
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from hubassoc_async.cli.connecting import ask, connecting, connection
+from hubassoc_async.cli.asking import ask
+from hubassoc_async.cli.connecting import connecting, connection
 from hubassoc_async.cli.labels import label_given
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError

@@ -1,6 +1,6 @@
 """``hubassoc plan``: what a read would take, and afterwards how far off that was.
 
-Knows: how the arguments are spelt. Does not know: how it is counted.
+Knows: how the arguments are spelt. Does not know: how it is counted, how a plan is said.
 """
 
 from pathlib import Path
@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from hubassoc_async.cli.display import counted, duration
-from hubassoc_async.errors import UsageError
+from hubassoc_async.cli.arguments import open_ids
+from hubassoc_async.cli.connecting import quota_option, version_option
+from hubassoc_async.cli.planned import ids_line, off_line, plan_lines
 from hubassoc_async.jobs.planning import ReadPlan, plan_read
-from hubassoc_async.jobs.sources import IdFile
-from hubassoc_async.pacing import TIERS, quotas_of
-from hubassoc_async.protocol.versions import DEFAULT_VERSION, VERSIONS
+from hubassoc_async.jobs.sources import IdFile, SourceError
+from hubassoc_async.pacing import Quotas
+from hubassoc_async.protocol.versions import VERSIONS
 
 
 class _Took(msgspec.Struct):
@@ -28,16 +29,8 @@ class _Took(msgspec.Struct):
 @click.argument("to_object_type", metavar="TO")
 @click.option("--ids", required=True, metavar="FILE|-", help="Where the ids are; - is stdin.")
 @click.option("--id-column", metavar="NAME", help="CSV column or NDJSON key of the ids.")
-@click.option(
-    "--quota",
-    default="free",
-    show_default=True,
-    metavar="N/SECONDS|PLAN",
-    help=f"Requests in any so many seconds, or the account's plan: {', '.join(TIERS)}.",
-)
-@click.option(
-    "--api-version", type=click.Choice(list(VERSIONS)), default=DEFAULT_VERSION, show_default=True
-)
+@quota_option
+@version_option
 @click.option(
     "--after",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -49,34 +42,34 @@ def plan(
     to_object_type: str,
     ids: str,
     id_column: str | None,
-    quota: str,
+    quota: Quotas,
     api_version: str,
     after: Path | None,
 ) -> None:
     """Say what a read would take, and send nothing: requests, time, share of the day.
 
     It is the least: a record with more associations than a page holds takes more requests.
+    `hubassoc read … --dry-run` says the same of a read.
     """
-    try:
-        quotas = quotas_of(quota)
-        file = open(0, "rb", buffering=0, closefd=False) if ids == "-" else Path(ids)  # noqa: SIM115
-        source = IdFile(file, column=id_column)
-        try:
-            batch = VERSIONS[api_version].read_inputs
-            planned = plan_read(source, quotas.associations, batch=batch, daily=quotas.daily)
-        finally:
-            source.close()
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"--ids: cannot read {ids}: {error.strerror}") from error
-    repeated = f" ({planned.repeated:,} repeated)" if planned.repeated else ""
-    click.echo(f"{from_object_type} → {to_object_type}: {counted(planned.ids, 'id')}{repeated}")
-    click.echo(f"  at least {counted(planned.requests, 'request')}")
-    click.echo(f"  {duration(planned.seconds)} at {quotas.associations}")
-    click.echo(f"  {planned.daily_share:.3%} of a daily quota of {quotas.daily:,} requests")
+    planned = count_ids(open_ids(ids, id_column), quota, api_version)
+    click.echo(f"{from_object_type} → {to_object_type}: {ids_line(planned)}")
+    for line in plan_lines(planned.requests, planned.seconds, planned.daily_share, quota):
+        click.echo(line)
     if after is not None:
         _say_after(planned, after)
+
+
+def count_ids(source: IdFile, quotas: Quotas, api_version: str) -> ReadPlan:
+    """Plan a read of all ids, and close their file.
+
+    Raises ``click.ClickException`` where it breaks off.
+    """
+    try:
+        return plan_read(source, quotas, batch=VERSIONS[api_version].read_inputs)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        source.close()
 
 
 def _say_after(planned: ReadPlan, after: Path) -> None:
@@ -84,6 +77,4 @@ def _say_after(planned: ReadPlan, after: Path) -> None:
         took = msgspec.json.decode(after.read_bytes(), type=_Took)
     except (msgspec.DecodeError, OSError) as error:
         raise click.UsageError(f"--after: {after} is no summary of a read: {error}") from error
-    requests, seconds = planned.off_by(took.requests, took.seconds)
-    click.echo(f"  it took {counted(took.requests, 'request')} ({requests:+.1%})")
-    click.echo(f"  and {duration(took.seconds)} ({seconds:+.1%})")
+    click.echo(off_line(planned, took.requests, took.seconds))

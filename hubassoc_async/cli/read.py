@@ -4,17 +4,19 @@ Knows: how the arguments are spelt. Does not know: which of them fit together, h
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.console import Console
+from rich.text import Text
 
-from hubassoc_async.cli.arguments import BASE_URL, TOKEN_VARIABLE, Arguments, open_read
+from hubassoc_async.cli.arguments import Arguments, open_ids, open_read
+from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
+from hubassoc_async.cli.job_run import write_json
+from hubassoc_async.cli.plan import count_ids
+from hubassoc_async.cli.planned import ids_line, plan_lines
 from hubassoc_async.cli.run import Run
-from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.sinks import FORMATS
-from hubassoc_async.pacing import Quota
-from hubassoc_async.protocol.versions import DEFAULT_VERSION, VERSIONS
 
 _HELP: Final = """Read the associations of many records into a file.
 
@@ -44,23 +46,6 @@ Exit status:
   4  stopped by the daily quota
   130, 143  stopped by SIGINT, SIGTERM
 """
-
-
-class QuotaType(click.ParamType[Quota]):
-    """``100/10``: requests in any so many seconds."""
-
-    name = "N/SECONDS"
-
-    def convert(
-        self, value: Quota | str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Quota:
-        """Parse it, or fail as a usage error."""
-        if isinstance(value, Quota):
-            return value
-        try:
-            return Quota.parse(value)
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(help=_HELP, short_help="Read the associations of many records into a file.")
@@ -93,35 +78,34 @@ class QuotaType(click.ParamType[Quota]):
     metavar="FILE",
     help="Write the summary as JSON too.",
 )
-@click.option(
-    "--token-file",
-    metavar="FILE|-",
-    help=f"Where the token is; - is stdin.  [default: ${TOKEN_VARIABLE}]",
-)
-@click.option(
-    "--api-version", type=click.Choice(list(VERSIONS)), default=DEFAULT_VERSION, show_default=True
-)
-@click.option("--base-url", default=BASE_URL, show_default=True, metavar="URL")
-@click.option(
-    "--quota",
-    type=QuotaType(),
-    default="100/10",
-    show_default=True,
-    help="Most requests in any so many seconds: the account's limit for associations.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="Most requests at a time.",
-)
-@click.option("--verbose", "-v", is_flag=True, help="Show every retry, pause and halving.")
-@click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
+@click.option("--dry-run", is_flag=True, help="Say what it would take, and send nothing.")
+@connecting
 @click.pass_context
-def read(context: click.Context, /, **arguments: object) -> None:
+def read(context: click.Context, /, **arguments: Any) -> None:
     """Parse, run, exit."""
     console = Console(stderr=True, highlight=False, emoji=False)
-    options = open_read(Arguments(**arguments), console)  # type: ignore[arg-type]
-    context.exit(Run(options, console)())
+    only_planned = arguments.pop("dry_run")
+    options = connection(
+        arguments,
+        token="none" if only_planned else None,
+        stdin="the ids" if arguments["ids"] == STREAM else None,
+    )
+    given = Arguments(**arguments)
+    if only_planned:
+        _dry_run(given, options, console)
+    else:
+        context.exit(Run(open_read(given, options, console), console)())
+
+
+def _dry_run(given: Arguments, options: Connection, console: Console) -> None:
+    """Say what `hubassoc plan` says, where the summary would be."""
+    source = open_ids(given.ids, given.id_column)
+    planned = count_ids(source, options.quota, options.api_version)
+    if given.summary is not None:
+        write_json(given.summary, planned)
+    if options.quiet:
+        return
+    title = f"{given.from_object_type} → {given.to_object_type}, dry run: nothing was sent"
+    costs = planned.requests, planned.seconds, planned.daily_share
+    for line in (title, f"  {ids_line(planned)}", *plan_lines(*costs, options.quota)):
+        console.print(Text(line), soft_wrap=True)

@@ -11,10 +11,15 @@ from rich.console import Console
 
 from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
+from hubassoc_async.cli.planned import off_line
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs import Progress, ReadJob
+from hubassoc_async.jobs.planning import ReadPlan
 from hubassoc_async.jobs.sinks import FailureSink, Sink
 from hubassoc_async.jobs.sources import IdFile
+from hubassoc_async.protocol.versions import VERSIONS
+
+_WORTH_A_PLAN = 10  # requests: below, the time is that of starting and ending
 
 
 class ReadOptions(JobOptions, kw_only=True):
@@ -101,6 +106,10 @@ class Run(JobRun[Progress]):
             f"{counted(progress.associations, 'association')}"
         )
         yield requests_line(progress)
+        batch = VERSIONS[self._read.api_version].read_inputs
+        planned = ReadPlan.of(progress.ids, self._read.quota, batch=batch)
+        if self._stop is None and planned.requests >= _WORTH_A_PLAN:
+            yield off_line(planned, progress.requests, progress.seconds)
         if skipped := self._read.source.skipped:
             yield f"  {counted(skipped, 'row')} without an id passed over"
 

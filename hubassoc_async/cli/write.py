@@ -13,8 +13,8 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import STREAM, beside
-from hubassoc_async.cli.connecting import F, connecting, connection
+from hubassoc_async.cli.arguments import beside
+from hubassoc_async.cli.connecting import STREAM, F, connecting, connection
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.write_run import WriteOptions, WriteRun, dry_run
 from hubassoc_async.jobs.files import OpenStream
@@ -159,10 +159,12 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
     """Check the arguments, open what they name, and run. Returns the exit status."""
     console = Console(stderr=True, highlight=False, emoji=False)
     only_planned = arguments.pop("dry_run")
-    if arguments["pairs"] == STREAM and arguments["token_file"] == STREAM:
-        raise click.UsageError("stdin can give the links or the token, not both")
-    options = connection(arguments, token="none" if only_planned else None)
     pairs = arguments.pop("pairs")
+    options = connection(
+        arguments,
+        token="none" if only_planned else None,
+        stdin="the links" if pairs == STREAM else None,
+    )
     file = None if pairs == STREAM else Path(pairs)
     failures = arguments.pop("failures") or beside(file, ".failures.ndjson")
     unwritten = arguments.pop("unwritten") or beside(file, ".unwritten.ndjson")

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hubassoc_async.cli.display import counted, duration
+from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import (
     COMPLETE,
     ERROR,
@@ -22,12 +22,13 @@ from hubassoc_async.cli.job_run import (
     requests_line,
     write_json,
 )
+from hubassoc_async.cli.planned import plan_lines
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.writing import WriteJob, WriteOrder, WriteProgress
-from hubassoc_async.protocol.planning import DAILY_REQUESTS, WritePlan
+from hubassoc_async.protocol.planning import WritePlan
 
 _SHOWN = 5  # invalid links that a plan quotes
 
@@ -167,12 +168,11 @@ def dry_run(options: WriteOptions, console: Console) -> int:
 def _plan_lines(options: WriteOptions, plan: WritePlan) -> Iterator[str]:
     yield f"{options.title}, dry run: nothing was sent"
     yield f"  {counted(plan.links, 'link')} given, {counted(plan.pairs, 'pair')} to write"
+    yield from plan_lines(plan.requests, plan.seconds, plan.daily_share, options.quota)
     yield (
-        f"  {counted(plan.requests, 'request')}: {plan.definitions:,} for label definitions,"
-        f" {plan.reads:,} to read, {plan.writes:,} to write"
+        f"  of the requests {plan.definitions:,} for label definitions, {plan.reads:,} to read,"
+        f" {plan.writes:,} to write"
     )
-    yield f"  at least {duration(plan.seconds)} at {options.quota}"
-    yield f"  {plan.daily_share:.3%} of a daily quota of {DAILY_REQUESTS:,} requests"
     if plan.unchecked:
         yield f"  not checked, only the portal knows: {', '.join(plan.unchecked[:_SHOWN])}"
     if plan.failures:

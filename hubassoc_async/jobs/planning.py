@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from hubassoc_async.pacing import Quota, Quotas
+from hubassoc_async.pacing import Quotas
 
 
 class ReadPlan(Struct, frozen=True, kw_only=True):
@@ -24,31 +24,35 @@ class ReadPlan(Struct, frozen=True, kw_only=True):
     daily_share: float
     """Share of the day's quota of association requests."""
 
+    @classmethod
+    def of(cls, ids: int, quotas: Quotas, *, batch: int, repeated: int = 0) -> "ReadPlan":
+        """Plan a read of so many distinct ids, of which ``batch`` fit into a request."""
+        requests = -(-ids // batch)
+        quota = quotas.associations
+        return cls(
+            ids=ids,
+            repeated=repeated,
+            requests=requests,
+            seconds=requests * quota.seconds / quota.limit,
+            daily_share=requests / quotas.daily,
+        )
+
     def off_by(self, requests: int, seconds: float) -> tuple[float, float]:
         """How much more it took, in requests and in time: 0.1 is a tenth more than planned."""
         return _more(requests, self.requests), _more(seconds, self.seconds)
 
 
-def plan_read(
-    ids: Iterable[str], quota: Quota, *, batch: int, daily: int = Quotas().daily
-) -> ReadPlan:
+def plan_read(ids: Iterable[str], quotas: Quotas, *, batch: int) -> ReadPlan:
     """Count what a read of these ids would take; each distinct id is held in memory.
 
-    ``batch``: ids a request. ``daily``: association requests that the account has a day.
+    ``batch``: ids a request.
     """
     distinct: set[str] = set()
     given = 0
     for object_id in ids:
         distinct.add(object_id)
         given += 1
-    requests = -(-len(distinct) // batch)
-    return ReadPlan(
-        ids=len(distinct),
-        repeated=given - len(distinct),
-        requests=requests,
-        seconds=requests * quota.seconds / quota.limit,
-        daily_share=requests / daily,
-    )
+    return ReadPlan.of(len(distinct), quotas, batch=batch, repeated=given - len(distinct))
 
 
 def _more(was: float, planned: float) -> float:

@@ -5,7 +5,7 @@ Knows: buckets. Does not know: operations, how a pacer decides.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -18,6 +18,8 @@ from hubassoc_async.pacing.shared import Log, SharedQuota, SharedWindow
 from hubassoc_async.pacing.shared_file import FileLog
 from hubassoc_async.pacing.shared_redis import RedisLog
 from hubassoc_async.protocol.quota import Bucket
+
+DEFAULT_PACING: Final[Mode] = "strict"
 
 
 class Pacers:
@@ -72,22 +74,17 @@ class Pacing:
         self._daily = daily
         self._shared = quota if isinstance(quota, SharedQuota) else None
         given = quota.quota if isinstance(quota, SharedQuota) else quota
-        self._quotas = None if given is None else quotas_of(given)
-
-    @property
-    def quota(self) -> Quota | None:
-        """The quota of batch operations."""
-        return None if self._quotas is None else self._quotas.associations
+        self.quotas = None if given is None else quotas_of(given)
 
     def open(self, clock: Clock) -> Pacers:
         """Make the pacers of a client; without quotas nothing is paced."""
 
         def make(bucket: Bucket) -> Pacer:
-            quota = None if self._quotas is None else self._quotas.of(bucket)
+            quota = None if self.quotas is None else self.quotas.of(bucket)
             shared = self._share(bucket, quota, clock) if quota is not None else None
             daily = None
             if self._daily is not None:
-                day = (self._quotas or Quotas()).day(bucket)
+                day = (self.quotas or Quotas()).day(bucket)
                 daily = DailyCount(self._daily, bucket, day)
             return Pacer(quota, clock, mode=self._mode, bucket=bucket, shared=shared, daily=daily)
 

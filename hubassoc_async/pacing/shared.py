@@ -9,6 +9,7 @@ Knows: what a log of reservations must do, and what to do without one. Does not 
 import logging
 from math import inf
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -42,13 +43,31 @@ class SharedQuota(Struct, frozen=True):
     and 100 ms of jitter in 10 s overrun nothing."""
 
     def __post_init__(self) -> None:
-        scheme = self.url.partition("://")[0]
-        if scheme not in ("redis", "rediss", "unix", "file") or not self.portal:
+        if _place(self.url) is None or not self.portal:
             raise UsageError(
-                "a shared quota has a redis://, rediss://, unix:// or file:// URL and a portal"
+                "a shared quota has a redis://, rediss:// or unix:// URL, or file:// and a whole"
+                " path, and a portal; a password is spelt with %23 for #, %2F for /"
             )
         if self.workers < 1 or not 0 <= self.guard < 1:
             raise UsageError("a shared quota needs at least 1 worker, and a guard from 0 to 1")
+
+    def __repr__(self) -> str:
+        return f"<SharedQuota of portal {self.portal} at {_place(self.url)}: {self.quota}>"
+
+
+def _place(url: str) -> str | None:
+    """Say where a shared quota is, without any password; None: it is nowhere."""
+    try:
+        parts = urlsplit(url)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:  # its text may have a piece of the password
+        return None
+    host = parts.hostname or ""
+    if parts.scheme not in ("redis", "rediss", "unix", "file") or "#" in url:
+        return None
+    if parts.scheme == "file" and (host not in ("", "localhost") or parts.path in ("", "/")):
+        return None
+    return f"{parts.scheme}://{host}{port}{parts.path}"
 
 
 class Log(Protocol):

@@ -4,7 +4,6 @@ Knows: links and batches. Does not know: the portal, time, who would send.
 """
 
 from collections.abc import Iterable
-from math import ceil
 
 import msgspec
 from msgspec import Struct
@@ -14,10 +13,6 @@ from hubassoc_async.protocol.intake import WriteSettings
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.writing import Writing
-
-DAILY_REQUESTS = 500_000
-"""Requests on associations that an account has a day; twice that with an API add-on.
-https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide (2026-03-30)"""
 
 
 class WritePlan(Struct, frozen=True, kw_only=True):
@@ -38,9 +33,9 @@ class WritePlan(Struct, frozen=True, kw_only=True):
     writes: int
     """Requests that write."""
     seconds: float
-    """What the quota makes of it; 0 without a quota."""
+    """At the quota; 0 without one."""
     daily_share: float
-    """Share of a daily quota of ``DAILY_REQUESTS``."""
+    """Share of the day's quota of association requests."""
 
     @property
     def requests(self) -> int:
@@ -56,11 +51,13 @@ def plan(
     settings: WriteSettings,
     *,
     quota: tuple[int, float] | None,
+    daily: int,
     definitions: int = 0,
 ) -> WritePlan:
     """Count what a write of these links would take; all of them are held in memory.
 
-    ``quota``: requests and seconds. ``definitions``: requests for those that are yet to be read.
+    ``quota``: requests and seconds. ``daily``: requests a day. ``definitions``: requests for
+    those that are yet to be read.
 
     Raises ``UsageError`` for what the version cannot do.
     """
@@ -81,7 +78,6 @@ def plan(
         definitions=definitions,
         reads=reads,
         writes=writes,
-        # the first windowful goes at once: a window passes for each further one
-        seconds=max(0, ceil(requests / limit) - 1) * seconds,
-        daily_share=requests / DAILY_REQUESTS,
+        seconds=requests * seconds / limit,
+        daily_share=requests / daily,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from hubassoc_async import Quota
+from hubassoc_async import Quotas
 from hubassoc_async.cli.commands import hubassoc
 from hubassoc_async.jobs.planning import plan_read
 
@@ -12,12 +12,12 @@ from hubassoc_async.jobs.planning import plan_read
 def test_a_plan_counts_distinct_ids_requests_time_and_the_share_of_the_day() -> None:
     """Full batches at the quota."""
     ids = [str(n) for n in range(100_001)] + ["1", "2"]
-    plan = plan_read(ids, Quota(100, 10), batch=1_000, daily=500_000)
+    plan = plan_read(ids, Quotas(), batch=1_000)
     assert (plan.ids, plan.repeated, plan.requests) == (100_001, 2, 101)
     assert plan.seconds == 10.1
     assert plan.daily_share == 101 / 500_000
     assert plan.off_by(202, 10.1) == (1.0, 0.0)
-    assert plan_read([], Quota(), batch=1_000).off_by(0, 0.0) == (0.0, 0.0)
+    assert plan_read([], Quotas(), batch=1_000).off_by(0, 0.0) == (0.0, 0.0)
 
 
 def test_the_command_says_it_and_afterwards_how_far_off_it_was(tmp_path: Path) -> None:
@@ -33,8 +33,7 @@ def test_the_command_says_it_and_afterwards_how_far_off_it_was(tmp_path: Path) -
         "at least 150 requests",
         "at 150/10",
         "0.030% of a daily quota of 500,000",
-        "165 requests (+10.0%)",
-        "(+10.0%)",
+        "planned: 150 requests, 10 s; it took 165 requests (+10.0%), 11 s (+10.0%)",
     ):
         assert said in result.output
 

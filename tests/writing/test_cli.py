@@ -154,8 +154,9 @@ async def test_dry_run_counts_and_sends_nothing(tmp_path: Path, portal: Portal, 
     process = await start(*command, cwd=tmp_path, more={"HUBSPOT_ACCESS_TOKEN": ""})
     done = await finish(process)
     assert done.status == 3
-    assert "12 requests: 2 for label definitions, 8 to read, 2 to write" in done.err
-    assert "at least 20 s at 4/10" in done.err
+    assert "requests 2 for label definitions, 8 to read, 2 to write" in done.err
+    assert "at least 12 requests" in done.err
+    assert "at least 30 s at 4/10" in done.err
     assert "0.002%" in done.err
     assert "row 4002: 'x'" in done.err
     plan = json.loads((tmp_path / "plan.json").read_text())
