@@ -10,6 +10,7 @@ Knows: SQLite. Does not know: files, jobs, HubSpot, what a comparison is for.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -36,6 +37,32 @@ _PAGE: Final = 20_000  # rows read at a time: a cursor that stays open would hol
 _BEFORE_ALL: Final = (RECORD, RECORD)
 
 
+class StoredTypes:
+    """The numbers of tuples of types, in a table."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        self._table = _identifier(table)
+        with database.transaction() as connection:
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} (number INTEGER PRIMARY KEY, types TEXT)"
+            )
+        decode = msgspec.json.Decoder(tuple[str | int | AssociationType, ...]).decode
+        query = f"SELECT types FROM {table} ORDER BY number"
+        stored = database.connection.execute(query).fetchall()
+        self.sets = TypeSets(decode(types) for (types,) in stored)
+        self._saved = len(stored)
+
+    @contextmanager
+    def saving(self, database: Database) -> Iterator[sqlite3.Connection]:
+        """Make a transaction that saves the new ones, too."""
+        with database.transaction() as connection:
+            new = [msgspec.json.encode(types).decode() for types in self.sets[self._saved :]]
+            rows = enumerate(new, self._saved)
+            connection.executemany(f"INSERT INTO {self._table} VALUES (?, ?)", rows)
+            yield connection
+        self._saved += len(new)
+
+
 class EdgeStore:
     """Lists of edges in tables of one database, each list under a name: its side."""
 
@@ -46,15 +73,15 @@ class EdgeStore:
         self._prefix = _identifier(prefix)
         with database.transaction() as connection:
             connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {prefix}_types (number INTEGER PRIMARY KEY, types)"
-            )
-            connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {prefix}_sides (side TEXT PRIMARY KEY, rows)"
             )
-        decode = msgspec.json.Decoder(tuple[str | int | AssociationType, ...]).decode
-        stored = self._read(f"SELECT types FROM {prefix}_types ORDER BY number").fetchall()
-        self._types = TypeSets(decode(types) for (types,) in stored)
-        self._saved = len(stored)
+        self._stored = StoredTypes(database, f"{prefix}_types")
+        self.types = self._stored.sets
+        """The numbers that stand for types in the tables."""
+
+    def table(self, side: str) -> str:
+        """Name the table of a side: ``(from_id, to_id, types)``."""
+        return f"{self._prefix}_{_identifier(side)}"
 
     def load(self, side: str, rows: Iterable[EdgeGiven]) -> int:
         """Put a list in the place of what the side had; returns the number of its rows."""
@@ -64,7 +91,7 @@ class EdgeStore:
 
     def start(self, side: str) -> None:
         """Empty a side, to be filled by ``add``."""
-        table = self._table(side)
+        table = self.table(side)
         with self._database.transaction() as connection:
             run = connection.execute
             run(f"DELETE FROM {self._prefix}_sides WHERE side = ?", (side,))
@@ -73,21 +100,19 @@ class EdgeStore:
 
     def add(self, side: str, rows: Iterable[EdgeGiven]) -> None:
         """Add rows to a side that was started, in any order."""
-        insert = f"INSERT INTO {self._table(side)} VALUES (?, ?, ?)"
-        number = self._types.number
+        insert = f"INSERT INTO {self.table(side)} VALUES (?, ?, ?)"
+        number = self.types.number
         given = iter(rows)
         while some := [
-            (_key(row[0]), RECORD if row[1] is None else _key(row[1]), number(_tuple(row[2])))
+            (id_key(row[0]), RECORD if row[1] is None else id_key(row[1]), number(_tuple(row[2])))
             for row in islice(given, _LOADED)
         ]:
-            with self._database.transaction() as connection:
+            with self._stored.saving(self._database) as connection:
                 connection.executemany(insert, some)
-                saved = self._save_types(connection)
-            self._saved = saved
 
     def finish(self, side: str) -> int:
         """Sort a side. From here on it is loaded; returns the number of its rows."""
-        table = self._table(side)
+        table = self.table(side)
         with self._database.transaction() as connection:
             run = connection.execute
             run(f"CREATE INDEX {table}_sorted ON {table} (from_id, to_id, types)")
@@ -103,15 +128,15 @@ class EdgeStore:
 
     def pairs(self, side: str, *, after: tuple[str, str] | None = None) -> Iterator[Link]:
         """Give each pair of a side once, its types united, sorted; ``after`` a pair: the rest."""
-        united = self._types.united
-        start = _BEFORE_ALL if after is None else (_key(after[0]), _key(after[1]))
+        united = self.types.united
+        start = _BEFORE_ALL if after is None else (id_key(after[0]), id_key(after[1]))
         for from_id, to_id, numbers, _ in grouped(self._rows((side,), start)):
             if to_id != RECORD and (after is None or (from_id, to_id) != start):
                 yield Link(str(from_id), str(to_id), united(numbers))
 
     def records(self, side: str) -> Iterator[str]:
         """Give the from-ids that a side knows of, each once, sorted."""
-        table = self._table(side)
+        table = self.table(side)
         query = (
             f"SELECT DISTINCT from_id FROM {table} WHERE from_id > ? ORDER BY from_id LIMIT {_PAGE}"
         )
@@ -129,14 +154,14 @@ class EdgeStore:
         whole: Sequence[bool] = (False, False),
     ) -> Comparison:
         """Compare two sides: see ``Comparison``."""
-        return Comparison(self._rows((old, new)), self._types, same=same, whole=whole)
+        return Comparison(self._rows((old, new)), self.types, same=same, whole=whole)
 
     def _rows(
         self, sides: Sequence[str], start: tuple[Id, Id] = _BEFORE_ALL, page: int = _PAGE
     ) -> Iterator[Row]:
         """Give the rows of sides, merged, in the order of their pairs, from a pair on."""
         query = " UNION ALL ".join(
-            f"SELECT from_id, to_id, {number} AS side, types FROM {self._table(side)}"
+            f"SELECT from_id, to_id, {number} AS side, types FROM {self.table(side)}"
             " WHERE (from_id, to_id) >= (?, ?)"
             for number, side in enumerate(sides)
         )
@@ -152,16 +177,6 @@ class EdgeStore:
             yield from rows[:end]
             page = page if end else 2 * page
 
-    def _save_types(self, connection: sqlite3.Connection) -> int:
-        new = [msgspec.json.encode(types).decode() for types in self._types[self._saved :]]
-        connection.executemany(
-            f"INSERT INTO {self._prefix}_types VALUES (?, ?)", enumerate(new, self._saved)
-        )
-        return self._saved + len(new)
-
-    def _table(self, side: str) -> str:
-        return f"{self._prefix}_{_identifier(side)}"
-
 
 def _identifier(name: str) -> str:
     if not (name.isascii() and name.isidentifier()):
@@ -169,7 +184,7 @@ def _identifier(name: str) -> str:
     return name
 
 
-def _key(given: str | int) -> Id:
+def id_key(given: str | int) -> Id:
     """Hold an id that is a number, in the one way to write it, as a number."""
     text = given if isinstance(given, str) else str(given)
     if text.isdigit() and text.isascii() and len(text) < 19 and (text[0] != "0" or text == "0"):
