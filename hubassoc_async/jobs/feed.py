@@ -116,6 +116,16 @@ async def in_thread(call: Callable[..., T], *args: object) -> T:
     return await done
 
 
+async def whole_in_thread(call: Callable[..., T], *args: object) -> T:
+    """Make a blocking call in a thread and wait for it to end, even when cancelled meanwhile."""
+    running = asyncio.ensure_future(in_thread(call, *args))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
 def _release(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)

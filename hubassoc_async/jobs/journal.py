@@ -6,6 +6,7 @@ job that dies at any instant goes on from its last commit.
 Knows: SQLite, locks, what makes two jobs the same. Does not know: what a job does.
 """
 
+import errno
 import os
 import re
 import sqlite3
@@ -140,11 +141,7 @@ class Journal:
         path = _path(name, directory)
         journal = cls(path, _locked(path))
         try:
-            if journal._version():
-                raise JournalError(
-                    f"there is a job {name!r} already: go on with it (hubassoc resume {name})"
-                    " or give this one another name"
-                )
+            _check_free(name, journal._version())
             now = time.time()
             row = (
                 _json(spec),
@@ -160,7 +157,7 @@ class Journal:
             with journal.transaction() as connection:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     connection.execute(statement)
-                connection.execute(f"insert into job values ({','.join('?' * len(row))})", row)
+                connection.execute("insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             sync_directory(directory)
         except BaseException:
             journal.close()
@@ -225,15 +222,22 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write several things as one, durable at the end; other threads wait."""
+        """Write several things as one, durable at the end; other threads wait.
+
+        Raises ``OSError`` when the journal cannot be written, as on a full disk.
+        """
         with self._writing:
-            self.connection.execute("begin immediate")
             try:
+                self.connection.execute("begin immediate")
                 yield self.connection
-            except BaseException:
-                self.connection.execute("rollback")
+                self.connection.execute("commit")
+            except BaseException as error:
+                if self.connection.in_transaction:
+                    self.connection.execute("rollback")
+                if isinstance(error, sqlite3.Error):
+                    why = f"the journal cannot be written ({error})"
+                    raise OSError(errno.EIO, why, str(self.path)) from error
                 raise
-            self.connection.execute("commit")
 
     def commit(self, mark: Mark) -> None:
         """Note how far the job is. Durable on return."""
@@ -377,6 +381,14 @@ def _look(path: Path) -> JobInfo:
     if info.state == "running" and not _runs(path):
         return msgspec.structs.replace(info, state="stopped", reason="its process was killed")
     return info
+
+
+def _check_free(name: str, version: int) -> None:
+    if version:
+        raise JournalError(
+            f"there is a job {name!r} already: go on with it (hubassoc resume {name}) or give this"
+            " one another name"
+        )
 
 
 def _check_format(path: Path, version: int) -> None:

@@ -1,0 +1,286 @@
+"""A read that can die at any instant: ids from a source, outcomes to a sink, in chunks, journalled.
+
+A chunk is committed part by part, and the journal last: failures, then what was read, then how far
+the job is. What was written of a chunk that the journal does not have is cut off, or rolled back,
+when the job goes on, and the chunk is read again.
+
+Knows: journals, sinks, the client. Does not know: terminals, exit codes, HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from hubassoc_async.client import AssociationsClient
+from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
+from hubassoc_async.jobs.dead_letters import DeadLetters
+from hubassoc_async.jobs.feed import whole_in_thread
+from hubassoc_async.jobs.in_order import InOrder
+from hubassoc_async.jobs.job_sink import JobSink
+from hubassoc_async.jobs.journal import Journal, Mark, State
+from hubassoc_async.jobs.sources import Source
+from hubassoc_async.jobs.spool import FileIds, JobIds, Spool, SpooledIds
+from hubassoc_async.model import Failure, ObjectAssociations, Outcome
+from hubassoc_async.outcome_stream import Blocks
+
+if TYPE_CHECKING:
+    from hubassoc_async.stream import ReadStream
+
+FAILURES: Final = "failures"
+"""Where in ``Mark.positions`` the file of failures has its place."""
+_AHEAD_CHUNKS: Final = 4  # most chunks of ids that are out or wait for one before them
+_AHEAD_ROWS: Final = 300_000  # most associations held
+
+
+class ExportProgress(Struct, frozen=True, kw_only=True):
+    """How far an export is. At its end, its summary."""
+
+    total: int | None
+    """Ids in all; None when that cannot be told."""
+    exact: bool
+    """Whether ``total`` is counted rather than estimated."""
+    done: int
+    """Ids that are committed, in earlier runs too."""
+    before: int
+    """Those that were when this run began."""
+    found: int
+    none: int
+    failed: int
+    associations: int
+    requests: int
+    """Of this run, as all that follow."""
+    retries: int
+    rate_limited: int
+    """Answers that said 429."""
+    quota_share: float
+    """Share of the quota in use now, 0 to 1."""
+    seconds: float
+
+
+class ExportJob:
+    """Reads the associations of every id of a source into a sink, each distinct id once."""
+
+    def __init__(
+        self,
+        client: AssociationsClient,
+        journal: Journal,
+        source: Source | None,
+        sink: JobSink,
+        *,
+        letters: DeadLetters,
+    ) -> None:
+        """Begin the job of a journal, or go on with it; nothing is opened before ``run``.
+
+        ``source``: None is every record of the from-type. ``letters``: where failures go.
+        """
+        self._client = client
+        self._journal = journal
+        self._spec = journal.spec
+        self._source = source
+        self._sink = sink
+        self._letters = letters
+        self._order = InOrder(sink.chunk_ids, sink.chunk_rows)
+        self._mark = journal.mark
+        self._before = self._mark.items
+        self._ids: JobIds | None = None
+        self._gate: _Gate | None = None
+        self._stream: ReadStream | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._hurrying: asyncio.Task[None] | None = None
+        self._broken = False
+        self._started = time.monotonic()
+        self._seconds: float | None = None
+        self.stopping = False
+        """Whether ``stop`` was called."""
+        self.complete = journal.state == "complete"
+        """Whether every id has its outcome and the output is there under its name."""
+        self.output: str | None = None
+        """What the output is called, once it is complete."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where it is noted how far it is."""
+        return self._journal
+
+    async def run(self) -> None:
+        """Work to the end, or until ``stop`` was called: then ``complete`` is False.
+
+        Raises what stopped it, after everything that was there has been committed:
+        ``DailyQuotaSpent`` and other ``HubAssocError`` from HubSpot, ``SourceError`` from the
+        source, ``OSError`` when a file cannot be written. The job can be resumed after any.
+        """
+        self._started = time.monotonic()
+        try:
+            if not self.complete:
+                self._journal.set_state("running")
+                await self._resume()
+                await self._read()
+            if not self.stopping:
+                self.output = await whole_in_thread(self._sink.finish)
+                self._journal.set_state("complete")
+                self.complete = True
+        except BaseException as error:
+            state: State = "parked" if isinstance(error, DailyQuotaSpent) else "stopped"
+            with suppress(OSError):  # of the journal: it may be the very reason
+                self._journal.set_state(state, reason=str(error) or type(error).__name__)
+            raise
+        finally:
+            self._seconds = time.monotonic() - self._started
+            self._sink.abandon()
+            self._letters.close()
+        if not self.complete:
+            self._journal.set_state("stopped", reason="it was told to stop")
+
+    def stop(self, *, grace: float = 3.0) -> None:
+        """Take no more ids, and end when what is out has come in, within ``grace`` seconds."""
+        if self.stopping:
+            return
+        self.stopping = True
+        if self._ids is not None and self._gate is not None:
+            self._ids.close()
+            self._gate.changed()
+            self._timer = asyncio.get_running_loop().call_later(grace, self._hurry)
+
+    def progress(self) -> ExportProgress:
+        """How far it is now."""
+        counters, counts = self._client.counters, self._mark.counts
+        total, exact = self._ids.total() if self._ids is not None else (None, False)
+        if self.complete:
+            total, exact = self._mark.items, True
+        return ExportProgress(
+            total=total,
+            exact=exact,
+            done=self._mark.items,
+            before=self._before,
+            found=counts.get("found", 0),
+            none=counts.get("none", 0),
+            failed=counts.get("failed", 0),
+            associations=counts.get("associations", 0),
+            requests=counters.requests,
+            retries=counters.retries,
+            rate_limited=counters.rate_limited,
+            quota_share=self._client.quota_share,
+            seconds=self._seconds or time.monotonic() - self._started,
+        )
+
+    async def _resume(self) -> None:
+        """Bring every part back to one mark, and the ids to the first that is not done."""
+        known = self._journal.mark
+        mark = self._mark = await whole_in_thread(self._sink.resume, known)
+        if mark.items != known.items:  # the sink had committed a chunk more
+            self._journal.commit(mark)
+        self._letters.resume(mark.positions.get(FAILURES, 0))
+        self._before = mark.items
+        if self._spec.fingerprint and self._source is not None:
+            self._ids = FileIds(self._source, mark.items)
+        else:
+            spool = Spool(self._journal)
+            listed = self._source is None and not spool.complete
+            source = (
+                self._client.list_ids(self._spec.from_object_type, after=spool.after)
+                if listed
+                else self._source
+            )
+            self._ids = SpooledIds(spool, source, mark.items)
+        if self.stopping:
+            self._ids.close()
+
+    async def _read(self) -> None:
+        """Read from the first id that is not done to the last, and commit in chunks."""
+        assert self._ids is not None
+        gate = self._gate = _Gate(self._ids, self._order, _AHEAD_CHUNKS * self._sink.chunk_ids)
+        ends = self._spec.from_object_type, self._spec.to_object_type
+        stream = self._stream = self._client.stream_read(*ends, gate)
+        try:
+            async with stream:
+                async for outcomes in stream.batches():
+                    self._order.put(outcomes)
+                    while chunk := self._order.take():
+                        await self._commit(chunk)
+                    gate.changed()
+            await self._commit(self._order.rest())
+        except HubAssocError:
+            if self._broken:
+                raise
+            await self._commit(self._order.rest())
+            if not self.stopping:
+                raise
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._hurrying is not None:
+                await self._hurrying
+            await self._ids.aclose()
+        if self._ids.error is not None and not self.stopping:
+            raise self._ids.error
+
+    async def _commit(self, chunk: Sequence[Outcome]) -> None:
+        """Make one chunk durable, and then that it is."""
+        if not chunk:
+            return
+        whole = [one for one in chunk if isinstance(one, ObjectAssociations)]
+        failed = [one for one in chunk if isinstance(one, Failure)]
+        mark = _after(self._mark, whole, failed)
+
+        def commit() -> None:
+            mark.positions[FAILURES] = self._letters.write(failed)
+            self._sink.commit(whole, mark)
+            self._journal.commit(mark)
+
+        self._broken = True  # while it is written, and for good if that fails
+        await whole_in_thread(commit)
+        self._broken = False
+        self._mark = mark
+
+    def _hurry(self) -> None:
+        """Wait no longer for what is out."""
+        assert self._stream is not None
+        reason = HubAssocError("the job was told to stop")
+        self._hurrying = asyncio.get_running_loop().create_task(self._stream.aclose(reason))
+
+
+class _Gate(Blocks[str]):
+    """Gives ids to the read as long as not too much waits for an outcome that is late.
+
+    It never waits for nothing: when no id is out, at most the beginning of one chunk is held.
+    """
+
+    def __init__(self, ids: JobIds, order: InOrder, most_ids: int) -> None:
+        self._ids = ids
+        self._order = order
+        self._most_ids = most_ids
+        self._changed = asyncio.Event()
+
+    async def take(self, most: int) -> Sequence[str]:
+        """Wait for room, and then for ids."""
+        order = self._order
+        while order.waiting >= self._most_ids or (order.waiting and order.held >= _AHEAD_ROWS):
+            self._changed.clear()
+            await self._changed.wait()
+        ids = await self._ids.take(most)
+        order.expect(ids)
+        return ids
+
+    def changed(self) -> None:
+        """Look again whether there is room."""
+        self._changed.set()
+
+
+def _after(mark: Mark, whole: Sequence[ObjectAssociations], failed: Sequence[Failure]) -> Mark:
+    """The mark after one more chunk."""
+    sizes = [len(one.to) for one in whole]
+    none = sizes.count(0)
+    more = {
+        "found": len(whole) - none,
+        "none": none,
+        "failed": len(failed),
+        "associations": sum(sizes),
+    }
+    counts = {name: mark.counts.get(name, 0) + number for name, number in more.items()}
+    return Mark(
+        items=mark.items + len(whole) + len(failed), counts=counts, positions={**mark.positions}
+    )
