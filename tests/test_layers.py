@@ -61,13 +61,15 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "rich": ("cli",),
     "pyarrow": ("jobs",),
+    "duckdb": ("jobs",),
+    "psycopg": ("jobs",),
     "redis": ("pacing.shared_redis",),
     "pytest": ("emulator.pytest_plugin",),
 }
 """Third-party library: the modules or folders that may import it. "" is all. An import for typing
 alone is free: it names what a caller hands over."""
 
-LAZY = {"pyarrow", "redis"}
+LAZY = {"pyarrow", "duckdb", "psycopg", "redis"}
 """Libraries of optional extras: imported where they are used, never when a module loads."""
 
 NOT_PURE = {
@@ -210,7 +212,7 @@ def test_the_library_loads_no_extra() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
     ).stdout.split()
     assert PACKAGE in loaded
-    assert not {"click", "rich", "pyarrow", "redis", "hubspot", "jsonschema"} & set(loaded)
+    assert not {"click", "rich", "hubspot", "jsonschema", *LAZY} & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.lines import COLUMNS, Types
-from hubassoc_async.jobs.sinks import SinkError
+from hubassoc_async.jobs.numbers import integers
 from hubassoc_async.model import AssociationType, ObjectAssociations
 
 
@@ -44,8 +44,8 @@ class ArrowRows:
         """Take a row for each type of each association."""
         found = [outcome for outcome in outcomes if outcome.to]
         to = [one for outcome in found for one in outcome.to]
-        self._from_ids.extend(_integers([outcome.from_object_id for outcome in found]))
-        self._to_ids.extend(_integers([one.to_object_id for one in to]))
+        self._from_ids.extend(integers([outcome.from_object_id for outcome in found]))
+        self._to_ids.extend(integers([one.to_object_id for one in to]))
         ends = accumulate((len(outcome.to) for outcome in found), initial=self._ends.pop())
         self._ends.extend(ends)
         number = self._numbers.get
@@ -112,13 +112,3 @@ def _constant(value: str, rows: int) -> Any:
 
     zeros = _column(array("i", bytes(4 * rows)))
     return pa.DictionaryArray.from_arrays(zeros, pa.array([value], pa.string()))
-
-
-def _integers(object_ids: Sequence[str]) -> "array[int]":
-    try:
-        return array("q", map(int, object_ids))
-    except (ValueError, OverflowError):
-        odd = next(one for one in object_ids if not one.isdecimal() or int(one) >> 63)
-        raise SinkError(
-            f"its columns hold ids as 64-bit numbers and {odd!r} is none: write NDJSON or CSV"
-        ) from None

@@ -165,10 +165,46 @@ def _csv(target: Target) -> JobSink:
     return LinesFile(target, CsvLines(target.from_object_type, target.to_object_type))
 
 
+def _folder(target: Target) -> JobSink:
+    from hubassoc_async.jobs.parts import PartsFolder  # these import this module
+
+    return PartsFolder(target)
+
+
+def _parquet(target: Target) -> JobSink:
+    from hubassoc_async.jobs.parts import PartsFile
+
+    return PartsFile(target)
+
+
+def _sqlite(target: Target) -> JobSink:
+    from hubassoc_async.jobs.sqlite_table import SqliteTable
+
+    return SqliteTable(target)
+
+
+def _duckdb(target: Target) -> JobSink:
+    from hubassoc_async.jobs.duckdb_table import DuckdbTable
+
+    return DuckdbTable(target)
+
+
+def _postgres(target: Target) -> JobSink:
+    from hubassoc_async.jobs.postgres_table import PostgresTable
+
+    return PostgresTable(target)
+
+
 SINKS: Final[dict[str, Callable[[Target], JobSink]]] = {
+    "/": _folder,
+    ".parquet": _parquet,
     ".ndjson": _ndjson,
     ".jsonl": _ndjson,
     ".csv": _csv,
+    "sqlite://": _sqlite,
+    "duckdb://": _duckdb,
+    "postgresql://": _postgres,
+    "postgres://": _postgres,
 }
 """By what a target's name says: the scheme of a URL (``sqlite://``), the ending of a path, before
 ``.gz`` perhaps, or ``/`` for a directory."""

@@ -1,0 +1,170 @@
+"""Parquet as the sink of a job: a part for each chunk, hidden until all of them are there.
+
+A Parquet file is read from its end, so one that is not finished cannot be gone back in: parts are
+whole by themselves. They become a folder of that name, or one file, row group by row group.
+
+Knows: files. Does not know: how rows become columns, reads.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.arrow import ArrowRows
+from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.job_sink import SINK, Target
+from hubassoc_async.jobs.journal import JournalError, Mark
+from hubassoc_async.jobs.parquet import ROW_GROUP, open_parquet
+from hubassoc_async.model import ObjectAssociations
+
+_PART: Final = re.compile(r"part-\d{6,}\.parquet")
+
+
+class PartsFolder:
+    """A folder of Parquet files, each of some row groups."""
+
+    chunk_ids = 100_000
+    chunk_rows = 120_000  # with a few associations of several types: one row group
+
+    def __init__(self, target: Target) -> None:
+        """Raises ``UsageError`` for a place that holds something else, or without pyarrow."""
+        self._rows = ArrowRows("writing Parquet", target.from_object_type, target.to_object_type)
+        self._name = target.name
+        self._path = path = target.path
+        if not path.parent.is_dir():
+            raise UsageError(f"there is no directory {path.parent} for {target.name}")
+        self._check_place()
+        hidden = f".{path.name}.{target.job}"
+        self._staging = path.with_name(f"{hidden}.part")
+        self._old = path.with_name(f"{hidden}.old")
+        self._parts = self._written = 0
+        self._there = False
+
+    def resume(self, mark: Mark) -> Mark:
+        """Remove the parts that were written after the mark."""
+        at = mark.positions.get(SINK)
+        if at is None:
+            shutil.rmtree(self._staging, ignore_errors=True)
+            self._staging.mkdir()
+            sync_directory(self._staging.parent)
+            return mark
+        self._parts, self._written = at["parts"], at["rows"]
+        names = self._part_names()
+        if self._staging.is_dir() and all(map(Path.exists, names)):
+            for extra in set(self._staging.iterdir()) - set(names):
+                extra.unlink()
+        elif self._finished_rows() == self._written:
+            self._there = True  # the job died just before it could say so
+        else:
+            raise JournalError(f"{self._staging} is not what the job had written")
+        return mark
+
+    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+        """Write one part, if there is any row."""
+        self._rows.add(outcomes)
+        if self._rows:
+            table = self._rows.take()
+            self._write_part(self._parts, table)
+            self._parts += 1
+            self._written += table.num_rows
+        mark.positions[SINK] = {"parts": self._parts, "rows": self._written}
+
+    def finish(self) -> str:
+        """Give it its name, and leave nothing beside it."""
+        if not self._there:
+            self._appear()
+            self._there = True
+        shutil.rmtree(self._staging, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
+        return self._name
+
+    def abandon(self) -> None:
+        """Nothing is held open between chunks."""
+
+    def discard(self) -> None:
+        """Remove the parts."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+    def _check_place(self) -> None:
+        """Refuse to replace what is no folder of parts."""
+        path = self._path
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is no folder: an export of parts would replace it")
+        other = (
+            [one.name for one in path.iterdir() if not _PART.fullmatch(one.name)]
+            if (path.is_dir())
+            else []
+        )
+        if other:
+            raise UsageError(
+                f"{path} has other files than an export's parts ({other[0]}), and an export would"
+                " replace them: name another folder"
+            )
+
+    def _appear(self) -> None:
+        if not self._parts:
+            self._write_part(0, self._rows.take())  # a folder without a file has no columns
+        if self._path.exists():
+            self._check_place()
+            self._path.rename(self._old)
+        self._staging.rename(self._path)
+        sync_directory(self._path.parent)
+
+    def _finished_rows(self) -> int:
+        """Rows of what is there under the name; -1 when it is not whole."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return sum(pq.read_metadata(part).num_rows for part in self._final_names())
+        except (OSError, pa.ArrowException):
+            return -1
+
+    def _final_names(self) -> list[Path]:
+        return [self._path / name.name for name in self._part_names()]
+
+    def _part_names(self) -> list[Path]:
+        return [_part(self._staging, number) for number in range(self._parts)]
+
+    def _write_part(self, number: int, table: Any) -> None:
+        path = _part(self._staging, number)
+        with path.open("wb") as file:
+            with open_parquet(file, self._rows) as writer:
+                writer.write_table(table, row_group_size=ROW_GROUP)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(self._staging)
+
+
+class PartsFile(PartsFolder):
+    """One Parquet file, put together from its parts at the end."""
+
+    def _check_place(self) -> None:
+        if self._path.exists() and not self._path.is_file():
+            raise UsageError(f"{self._path} is no regular file: a job cannot go back in it")
+
+    def _appear(self) -> None:
+        import pyarrow.parquet as pq
+
+        whole = self._staging / "whole"
+        with whole.open("wb") as file:
+            with open_parquet(file, self._rows) as writer:
+                for name in self._part_names():
+                    part = pq.ParquetFile(name)
+                    for group in range(part.num_row_groups):
+                        writer.write_table(part.read_row_group(group), row_group_size=ROW_GROUP)
+            file.flush()
+            os.fsync(file.fileno())
+        whole.replace(self._path)
+        sync_directory(self._path.parent)
+
+    def _final_names(self) -> list[Path]:
+        return [self._path]
+
+
+def _part(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:06}.parquet"

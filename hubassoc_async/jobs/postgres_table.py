@@ -1,0 +1,70 @@
+"""A table of PostgreSQL as the sink of a job: rows go in by COPY.
+
+Knows: psycopg, the text that COPY takes. Does not know: transactions of a job, reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hubassoc_async.jobs.extras import need
+from hubassoc_async.jobs.job_sink import Target
+from hubassoc_async.jobs.lines import Types
+from hubassoc_async.jobs.tables import TableSink
+from hubassoc_async.model import ObjectAssociations
+
+_WHAT = "writing PostgreSQL"
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+class PostgresTable(TableSink):
+    """The password may be in the URL, in PGPASSWORD or in ~/.pgpass; it is written nowhere."""
+
+    parameter = "%s"
+
+    def __init__(self, target: Target) -> None:
+        need(_WHAT, "psycopg")
+        super().__init__(target)
+        self._object_types = _cell(target.from_object_type), _cell(target.to_object_type)
+
+    def _connect(self) -> Any:
+        connection = self._database.connect(_WHAT)
+        connection.execute("SET synchronous_commit = on")  # whatever the server's default is
+        return connection
+
+    def _columns(self, table: str) -> list[str]:
+        schema, _, name = table.rpartition(".")
+        rows = self._run(
+            "SELECT column_name::text FROM information_schema.columns WHERE table_name = ?"
+            " AND table_schema = coalesce(?::text, current_schema()) ORDER BY ordinal_position",
+            name,
+            schema or None,
+        ).fetchall()
+        return [column for (column,) in rows]
+
+    def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        statement = self._sql("COPY {staging} FROM STDIN")
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write("".join(self._lines(outcomes)).encode())
+
+    def _lines(self, outcomes: Sequence[ObjectAssociations]) -> Iterator[str]:
+        from_type, to_type = self._object_types
+        ends: dict[int, list[str]] = {}  # by identity: tuples of types are shared
+        for outcome in outcomes:
+            start = f"{from_type}\t{_cell(outcome.from_object_id)}\t{to_type}\t"
+            for one in outcome.to:
+                types = one.association_types
+                row = start + _cell(one.to_object_id)
+                for end in ends.get(id(types)) or ends.setdefault(id(types), _ends(types)):
+                    yield row + end
+
+
+def _ends(types: Types) -> list[str]:
+    return [f"\t{_cell(one.category)}\t{_cell(one.type_id)}\t{_cell(one.label)}\n" for one in types]
+
+
+def _cell(value: str | int | None) -> str:
+    """Spell a value as COPY reads it: https://www.postgresql.org/docs/current/sql-copy.html."""
+    if value is None:
+        return r"\N"
+    text = str(value)
+    return text if text.isalnum() else text.translate(_ESCAPES)
