@@ -89,7 +89,8 @@ class Display:
         self._unit = unit
         self._bar = bar and console.is_terminal
         self._progress = progress
-        self._samples: deque[tuple[float, int]] = deque([(0.0, 0)])
+        start = progress()
+        self._samples: deque[tuple[float, int]] = deque([(start.seconds, start.done)])
 
     async def run(self) -> None:
         """Show progress until cancelled."""

@@ -116,6 +116,8 @@ class JobRun(ABC, Generic[P]):
             async with self._options.client() as client:
                 job = self._open(client)
                 await self._watch(job)
+                if not job.complete:  # it was told to stop
+                    raise asyncio.CancelledError  # noqa: TRY301
                 self._done()
         except (HubAssocError, OSError, asyncio.CancelledError) as stop:
             if job is None or not job.complete:
@@ -155,11 +157,15 @@ class JobRun(ABC, Generic[P]):
             for one in signals:
                 loop.remove_signal_handler(one)
             assert task is not None
-            task.cancel()
+            self._interrupt(task)
 
         for one in signals:
             with contextlib.suppress(NotImplementedError):  # Windows: asyncio.run has SIGINT
                 loop.add_signal_handler(one, stop, one)
+
+    def _interrupt(self, task: "asyncio.Task[object]") -> None:
+        """Stop the job that a task runs."""
+        task.cancel()
 
     def _report(self, job: Job[P] | None) -> int:
         status = self._status(job)

@@ -5,11 +5,12 @@ Knows: what a read is told and says. Does not know: how arguments are spelt, sig
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.display import counted
+from hubassoc_async.cli.display import Shown, counted
 from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.cli.planned import off_line
 from hubassoc_async.client import AssociationsClient
@@ -87,24 +88,11 @@ class Run(JobRun[Progress]):
             stale.unlink()
 
     def _summary(self, progress: Progress) -> Summary:
-        return Summary(
-            ids=progress.ids,
-            found=progress.found,
-            none=progress.none,
-            failed=progress.failed,
-            associations=progress.associations,
-            requests=progress.requests,
-            retries=progress.retries,
-            rate_limited=progress.rate_limited,
-            seconds=round(progress.seconds, 3),
-        )
+        return read_summary(progress)
 
     def _summary_lines(self, progress: Progress) -> Iterator[str]:
         yield done_line(self._options.title, progress, "id")
-        yield (
-            f"  {progress.found:,} found, {progress.none:,} none, {progress.failed:,} failed; "
-            f"{counted(progress.associations, 'association')}"
-        )
+        yield found_line(progress)
         yield requests_line(progress)
         batch = VERSIONS[self._read.api_version].read_inputs
         planned = ReadPlan.of(progress.ids, self._read.quota, batch=batch)
@@ -127,3 +115,42 @@ class Run(JobRun[Progress]):
             yield f"  not read: {job.unread} ({rest}; go on with --ids {job.unread})"
         elif stopped and job.output is None and not self._read.sink.blocks:
             yield "  no file was written"
+
+
+class ReadShown(Shown, Protocol):
+    """What is to be said of what was read."""
+
+    @property
+    def found(self) -> int:
+        """Ids with associations."""
+
+    @property
+    def none(self) -> int:
+        """Ids without."""
+
+    @property
+    def associations(self) -> int:
+        """Of all of them."""
+
+
+def read_summary(progress: ReadShown) -> Summary:
+    """Make what ``--summary`` writes."""
+    return Summary(
+        ids=progress.done,
+        found=progress.found,
+        none=progress.none,
+        failed=progress.failed,
+        associations=progress.associations,
+        requests=progress.requests,
+        retries=progress.retries,
+        rate_limited=progress.rate_limited,
+        seconds=round(progress.seconds, 3),
+    )
+
+
+def found_line(progress: ReadShown) -> str:
+    """Say what there was."""
+    return (
+        f"  {progress.found:,} found, {progress.none:,} none, {progress.failed:,} failed; "
+        f"{counted(progress.associations, 'association')}"
+    )

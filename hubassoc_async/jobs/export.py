@@ -113,12 +113,13 @@ class ExportJob:
         ``DailyQuotaSpent`` and other ``HubAssocError`` from HubSpot, ``SourceError`` from the
         source, ``OSError`` when a file cannot be written. The job can be resumed after any.
         """
+        if self.complete:
+            return
         self._started = time.monotonic()
         try:
-            if not self.complete:
-                self._journal.set_state("running")
-                await self._resume()
-                await self._read()
+            self._journal.set_state("running")
+            await self._resume()
+            await self._read()
             if not self.stopping:
                 self.output = await whole_in_thread(self._sink.finish)
                 self._journal.set_state("complete")

@@ -7,6 +7,7 @@ Knows: SQLite, locks, what makes two jobs the same. Does not know: what a job do
 """
 
 import errno
+import hashlib
 import os
 import re
 import sqlite3
@@ -265,6 +266,13 @@ class Journal:
         self.connection.close()
         self._lock.close()
 
+    def remove(self) -> None:
+        """Close it and remove its files: the job is forgotten."""
+        self.connection.close()
+        for ending in (".sqlite", ".sqlite-wal", ".sqlite-shm", ".lock"):
+            self.path.with_suffix(ending).unlink(missing_ok=True)
+        self._lock.close()
+
     def _version(self) -> int:
         """The format of the journal; 0 for a file that never became one."""
         (version,) = self.connection.execute("pragma user_version").fetchone()
@@ -286,6 +294,11 @@ def jobs(directory: Path | None = None) -> list[JobInfo]:
         with suppress(JournalError):
             found.append(_look(path))
     return sorted(found, key=lambda job: job.created_at, reverse=True)
+
+
+def has_job(name: str, directory: Path | None = None) -> bool:
+    """Whether a job of that name was begun. Raises ``JournalError`` for what cannot be a name."""
+    return _path(name, directory or jobs_directory()).exists()
 
 
 def find_job(name: str, directory: Path | None = None) -> JobInfo:
@@ -311,6 +324,12 @@ def check_same(name: str, known: JobSpec, asked: JobSpec) -> None:
             f"job {name!r} is another job: {'; '.join(differs)}."
             " Give what it was begun with, or begin a job of another name"
         )
+
+
+def fingerprint(path: Path) -> str:
+    """Tell the content of a file from any other. Raises ``OSError``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _fields(spec: JobSpec) -> dict[str, Any]:
