@@ -1,122 +1,35 @@
-"""links per CPU second of writing, side by side: ``python -m benchmarks.create``.
+"""Writing, side by side: what every peer spends to create the same labelled links.
 
-Every peer creates the same labelled links, 2,000 a request and eight requests at once, in a process
-of its own against the same responder, in turns, and ends with what was answered by pair. CPU is
-the client's own (user and system), after a warm-up round. ``--links`` says how many.
+Each runs in a process of its own against the same responder, in turns, after a warm-up, and ends
+with what was answered by pair.
 """
 
-import argparse
 import asyncio
-import json
-import resource
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 import msgspec
 
-from benchmarks.measure import Table, machine, spread
-from benchmarks.peers import CONCURRENCY, HEADERS
+from benchmarks.child import Child, Cost, cost_of
+from benchmarks.measure import Result, Size, Table, spread
+from benchmarks.pages import LABEL, TYPE_ID
+from benchmarks.responder import responding
+from benchmarks.rivals import CONCURRENCY, HEADERS
 from hubassoc_async import AssociationsClient, Quota, Written
 
 BATCH = 2000
 LINKS = 40_000
-ROUNDS = 3
-"""Rounds of the links a measurement; one for the SDK."""
-REPEATS = 5
-LABEL, TYPE_ID = "Decision maker", 28
 PATH = "/crm/associations/2026-03/contacts/companies/batch/create"
-DEFINITIONS = {
-    "results": [
-        {"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None},
-        {"category": "USER_DEFINED", "typeId": TYPE_ID, "label": LABEL},
-    ]
-}
 Pair = tuple[str, str]
 
 
 def pairs_of(count: int) -> list[Pair]:
     """Give the pairs that are linked."""
     return [(str(34_000_000_000 + n), str(17_000_000_000 + n % 5_000)) for n in range(count)]
-
-
-# -- the responder: every body is made once and then looked up -----------------------------------
-
-
-class _Responder(asyncio.Protocol):
-    kept: dict[bytes, bytes] = {}  # noqa: RUF012  shared by all connections
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self._buffer[:end]).lower()
-            at = head.find(b"content-length:")
-            length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-            if len(self._buffer) < end + 4 + length:
-                return
-            asked = bytes(self._buffer[end + 4 : end + 4 + length])
-            del self._buffer[: end + 4 + length]
-            body = self.kept.get(asked)
-            if body is None:
-                body = self.kept[asked] = _answer(asked)
-            self._transport.write(
-                b"HTTP/1.1 201 Created\r\nContent-Type: application/json;charset=utf-8\r\n"
-                b"Content-Length: %d\r\n\r\n" % len(body) + body
-            )
-
-
-def _answer(asked: bytes) -> bytes:
-    if not asked:
-        return json.dumps(DEFINITIONS).encode()
-    results = [
-        {
-            "fromObjectTypeId": "0-1",
-            "fromObjectId": int(one["from"]["id"]),
-            "toObjectTypeId": "0-2",
-            "toObjectId": int(one["to"]["id"]),
-            "labels": [LABEL],
-        }
-        for one in reversed(json.loads(asked)["inputs"])
-    ]
-    moment = "2026-11-21T10:00:00.000Z"
-    answer = {"status": "COMPLETE", "results": results, "startedAt": moment, "completedAt": moment}
-    return json.dumps(answer, separators=(",", ":")).encode()
-
-
-async def _serve() -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Responder, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)
-
-
-@contextmanager
-def responding() -> Iterator[str]:
-    """Run the responder in another process; gives its URL."""
-    command = [sys.executable, "-m", "benchmarks.create", "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
-            process.wait(timeout=10)
-
-
-# -- the peers ------------------------------------------------------------------------------------
 
 
 class _Result(msgspec.Struct, rename="camel", gc=False):
@@ -212,93 +125,46 @@ PEERS: dict[str, Peer] = {
 }
 
 
-class Cost(NamedTuple):
-    """What one run of a peer cost, without its imports and warm-up."""
-
-    cpu: float
-    wall: float
-    links: int
-
-
-def measure(name: str, url: str, links: int, rounds: int) -> Cost:
-    """Run a peer in this process."""
+def measure(name: str, url: str, links: int) -> Cost:
+    """Run one round of a peer in this process."""
     pairs = pairs_of(links)
 
-    def once() -> None:
+    def once() -> int:
         outcome = PEERS[name](url, pairs)
-        count = outcome if isinstance(outcome, int) else asyncio.run(_await(outcome))
-        assert count == links, f"{name} has {count} of {links} links"
+        return outcome if isinstance(outcome, int) else asyncio.run(_await(outcome))
 
-    once()
-    cpu, wall = _cpu(), time.perf_counter()
-    for _ in range(rounds):
-        once()
-    return Cost(_cpu() - cpu, time.perf_counter() - wall, links * rounds)
+    count, cost = cost_of(once)
+    assert count == links, f"{name} has {count} of {links} links"
+    return cost
 
 
 async def _await(outcome: Awaitable[int]) -> int:
     return await outcome
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def run_peer(name: str, url: str, links: int) -> Cost:
-    """Measure a peer in its own process."""
-    rounds = 1 if name == SDK else ROUNDS
-    numbers = ("--links", str(links), "--rounds", str(rounds))
-    command = [sys.executable, "-m", "benchmarks.create", "--peer", name, "--url", url, *numbers]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    return Cost(*json.loads(done.stdout))
-
-
-def tables(repeats: int = REPEATS, links: int = LINKS) -> Iterator[Table]:
+def run(size: Size) -> Iterator[Result]:
     """Run the comparison."""
+    links = max(BATCH, round(LINKS * size.ids))
     costs: dict[str, list[Cost]] = {name: [] for name in PEERS}
-    with responding() as url:
-        for _ in range(repeats):
-            for name, past in costs.items():
-                past.append(run_peer(name, url, links))
+    with responding() as responder, ExitStack() as stack:
+        children = {name: stack.enter_context(Child(__name__)) for name in PEERS}
+        for name in PEERS:
+            children[name].call("measure", name, responder.plain, BATCH)
+        for repeat in range(size.repeats):
+            for name in PEERS if repeat % 2 == 0 else reversed(PEERS):
+                cost = children[name].call("measure", name, responder.plain, links)
+                costs[name].append(Cost(*cost))
     rows = []
     for name, past in costs.items():
-        a_link = median(cost.cpu / cost.links for cost in past)
-        floors = [(c.cpu / c.links) / (f.cpu / f.links) for c, f in _beside(past, costs[FLOOR])]
-        times = [(s.cpu / s.links) / (c.cpu / c.links) for c, s in _beside(past, costs[SDK])]
-        figures = f"{1 / a_link:,.0f}", f"{a_link * 1e6:,.1f}", spread(floors), spread(times, 1)
-        rows.append((name, *figures))
+        a_link = median(cost.cpu for cost in past) / links
+        floors = [cost.cpu / floor.cpu for cost, floor in zip(past, costs[FLOOR], strict=True)]
+        times = [sdk.cpu / cost.cpu for cost, sdk in zip(past, costs[SDK], strict=True)]
+        seconds = median(cost.wall for cost in past)
+        figures = f"{links / seconds:,.0f}", f"{a_link * 1e6:,.2f}"
+        rows.append((name, *figures, spread(floors), spread(times, 1)))
     yield Table(
-        f"Create: {links:,} labelled links, {BATCH:,} a request, {CONCURRENCY} requests at once",
-        ("peer", "links / CPU s", "CPU µs / link", "CPU / floor's", "SDK's CPU / its"),
+        f"Creating {links:,} labelled links, {BATCH:,} a request, {CONCURRENCY} requests at once",
+        ("peer", "links/s", "CPU s / million links", "CPU / floor's", "SDK's CPU / its"),
         rows,
         f"The floor is the {FLOOR}: it checks nothing, unites nothing and attributes no error.",
     )
-
-
-def _beside(one: list[Cost], other: list[Cost]) -> Iterator[tuple[Cost, Cost]]:
-    return zip(one, other, strict=True)
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--links", type=int, default=LINKS)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=1, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        asyncio.run(_serve())
-    elif options.peer:
-        print(json.dumps(measure(options.peer, options.url, options.links, options.rounds)))
-    else:
-        print(machine(), end="\n\n")
-        for table in tables(options.repeats, options.links):
-            print(table.text(), end="\n\n", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,18 @@
-"""What decoding one page costs, in CPU and in memory: ``python -m benchmarks.decode``.
+"""Decoding one page: what it costs.
 
 Ours is what the client does with a body: from bytes to the outcomes a caller holds. Beside it
-``json.loads`` and plain msgspec structs, which leave JSON's own shape to the caller. Memory is what
-stays while only the answers are held: allocations as tracemalloc counts them, and the growth of the
-process, each in a process of its own.
+``json.loads`` and plain msgspec structs, which leave JSON's own shape to the caller.
 """
 
-import argparse
-import gc
 import json
-import subprocess
-import sys
 import time
-import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
-from benchmarks.measure import Table, machine, spread
-from benchmarks.pages import SHAPES, Shape, batches, cursor, page_of, renderer
+from benchmarks.measure import Result, Size, Table, spread
+from benchmarks.pages import SHAPES, Shape, cursor, page_of, renderer
 from benchmarks.typed import Page
 from hubassoc_async.model import ReadResult
 from hubassoc_async.protocol.exchange import ReadExchange
@@ -29,7 +21,6 @@ from hubassoc_async.protocol.problem import Problem
 from hubassoc_async.protocol.versions import api_version
 
 Decode = Callable[[list[str], bytes], Any]
-REPEATS = 15
 FLOOR = "msgspec structs"
 
 
@@ -95,75 +86,7 @@ def speed(shape: Shape, repeats: int) -> Table:
     return Table(title, ("decoder", "CPU ms", f"CPU / {FLOOR}", "json.loads' CPU / its"), rows)
 
 
-def _resident() -> int:
-    """Give the bytes this process has in memory now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-def hold(name: str, shape: Shape) -> tuple[float, float]:
-    """Hold a shape's ids decoded; bytes an association by tracemalloc and by the process."""
-    decode, render = DECODERS[name], renderer(shape)
-    sets = batches(shape.id_list())
-    bodies = [render([(each, None) for each in ids]) for ids in sets]
-    total = sum(body.count(b'"toObjectId"') for body in bodies)
-    decode(sets[0], bodies[0])
-    gc.collect()
-    before = _resident()
-    held = [decode(ids, body) for ids, body in zip(sets, bodies, strict=True)]
-    resident = _resident() - before
-    del held
-    gc.collect()
-    tracemalloc.start()
-    held = [decode(ids, body) for ids, body in zip(sets, bodies, strict=True)]
-    gc.collect()
-    traced, _ = tracemalloc.get_traced_memory()
-    assert held
-    return traced / total, resident / total
-
-
-def hold_apart(name: str, shape: Shape) -> tuple[float, float]:
-    """Do ``hold`` in a process of its own: what else a process keeps would count."""
-    command = [sys.executable, "-m", "benchmarks.decode", "--hold", name, shape.name]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    traced, resident = json.loads(done.stdout)
-    return traced, resident
-
-
-def memory() -> Table:
-    """Measure what an association takes, by each decoder, in fresh processes."""
-    rows = []
-    for shape in (SHAPES["typical"], SHAPES["dense"]):
-        for name in (FLOOR, "ours", "json.loads"):
-            traced, resident = hold_apart(name, shape)
-            rows.append((f"{shape.name}, {name}", f"{traced:.0f}", f"{resident:.0f}"))
-    return Table(
-        "Bytes an association held, its share of its id included",
-        ("answers held as", "tracemalloc", "resident"),
-        rows,
-    )
-
-
-def tables(repeats: int = REPEATS, shapes: Iterable[str] = SHAPES) -> Iterator[Table]:
+def run(size: Size) -> Iterator[Result]:
     """Run every comparison."""
-    for name in shapes:
-        yield speed(SHAPES[name], repeats)
-    yield memory()
-
-
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--hold", nargs=2, metavar=("DECODER", "SHAPE"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.hold:
-        name, shape = options.hold
-        json.dump(hold(name, SHAPES[shape]), sys.stdout)
-        return
-    print(machine(), end="\n\n")
-    for table in tables(options.repeats):
-        print(table.text(), end="\n\n", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    for name in size.shapes:
+        yield speed(SHAPES[name], size.repeats)

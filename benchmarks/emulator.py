@@ -1,32 +1,28 @@
-"""What the emulator costs: ``python -m benchmarks.emulator``.
+"""The emulator: what it costs.
 
-A million contacts with ten million associations: time to start, memory, time to turn the directions
+A large portal, of ten associations a contact: time to start, memory, time to turn the directions
 round. Then reads of 1,000 inputs, each asked once and never again, beside what the client spends to
 decode the same answers: the emulator has to be the quicker one, or it is what a benchmark measures.
 """
 
-import argparse
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.child import call_apart, peak_bytes
 from benchmarks.decode import DECODERS, FLOOR
-from benchmarks.measure import Table, machine, spread
+from benchmarks.measure import Result, Size, Table, spread
 from hubassoc_async.emulator import Portal, build_portal
 from hubassoc_async.emulator.build import FIRST_ID
 from hubassoc_async.protocol.message import Request
 
 HEADERS = {"authorization": "Bearer benchmark"}
-CONTACTS = 1_000_000
-COMPANIES = 100_000
+COMPANIES_SHARE = 0.1
+"""Companies a contact."""
 MEANS = (1.0, 2.0, 10.0, 50.0)
 """Associations of a contact that has any, on average."""
-READS = 60
 
 
 def request(ids: list[str], pair: str = "contacts/companies") -> Request:
@@ -42,30 +38,29 @@ def sample(portal: Portal, random: Random) -> list[str]:
     return [str(first + at) for at in random.sample(range(size), 1_000)]
 
 
-def _megabytes() -> float:
-    """What this process has had in memory at the most, in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
 def _timed(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def scale() -> dict[str, float]:
+def scale(contacts: int) -> dict[str, float]:
     """Build the large portal in this process, and measure it."""
     found: list[Portal] = []
 
     def build() -> None:
         found.append(
-            build_portal(contacts=CONTACTS, companies=COMPANIES, associations=10.5, lonely=0)
+            build_portal(
+                contacts=contacts,
+                companies=round(contacts * COMPANIES_SHARE),
+                associations=10.5,
+                lonely=0,
+            )
         )
 
     start = _timed(build)
     portal = found[0]
-    megabytes = _megabytes()
+    megabytes = peak_bytes() / 2**20
     company = [str(FIRST_ID["company"])]
     turned = _timed(lambda: portal.handle(request(company, "companies/contacts"), HEADERS, 0.0))
     relation = portal.graph.relation("contact", "company")
@@ -74,14 +69,13 @@ def scale() -> dict[str, float]:
         "start": start,
         "megabytes": megabytes,
         "turned": turned,
-        "megabytes_turned": _megabytes(),
+        "megabytes_turned": peak_bytes() / 2**20,
     }
 
 
-def size() -> Table:
+def start(contacts: int) -> Table:
     """Measure the large portal in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.emulator", "--scale"]
-    figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    figures = call_apart(scale, contacts)
     rows = [
         ("started", f"{figures['start']:.2f} s", f"{figures['megabytes']:.0f} MiB"),
         (
@@ -90,11 +84,11 @@ def size() -> Table:
             f"{figures['megabytes_turned']:.0f} MiB",
         ),
     ]
-    title = f"A portal of {CONTACTS:,} contacts and {figures['associations']:,.0f} associations"
+    title = f"A portal of {contacts:,} contacts and {figures['associations']:,.0f} associations"
     return Table(title, ("once it has", "seconds", "most memory"), rows)
 
 
-def rate() -> Table:
+def rate(reads: int) -> Table:
     """Answer reads of 1,000 inputs, and decode the answers, in turns."""
     rows = []
     for mean in MEANS:
@@ -104,7 +98,7 @@ def rate() -> Table:
         random = Random(1)
         spent: dict[str, list[float]] = {"emulator": [], "ours": [], FLOOR: []}
         size = 0
-        for _ in range(READS):
+        for _ in range(reads):
             ids = sample(portal, random)
             asked = request(ids)
             started = time.process_time()
@@ -119,7 +113,7 @@ def rate() -> Table:
         rows.append(
             (
                 f"{mean:g}",
-                f"{size / READS:,.0f}",
+                f"{size / reads:,.0f}",
                 spread(spent["emulator"]),
                 spread(spent["ours"]),
                 spread(spent[FLOOR]),
@@ -130,23 +124,7 @@ def rate() -> Table:
     return Table("A read of 1,000 inputs, CPU milliseconds", columns, rows)
 
 
-def tables() -> Iterator[Table]:
-    """Measure size, then rate."""
-    yield size()
-    yield rate()
-
-
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", action="store_true", help=argparse.SUPPRESS)
-    if parser.parse_args().scale:
-        json.dump(scale(), sys.stdout)
-        return
-    print(machine(), end="\n\n")
-    for table in tables():
-        print(table.text(), end="\n\n", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def run(size: Size) -> Iterator[Result]:
+    """Measure the start of the large portal, then how quickly portals answer."""
+    yield start(max(size.portals))
+    yield rate(10 * size.repeats)

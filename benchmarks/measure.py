@@ -1,17 +1,41 @@
-"""Figures and tables: ratios with min, median and max, printed plainly.
+"""What a benchmark gives: tables, aims and plots, of ratios with min, median and max.
 
-Knows: numbers. Does not know: what they are of.
+Knows: numbers and how they are written. Does not know: what they are of.
 """
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-LIBRARIES = ("hubassoc_async", "aiohttp", "msgspec", "aiolimiter", "hubspot-api-client")
+LIBRARIES = (
+    *("hubassoc_async", "aiohttp", "msgspec", "aiolimiter", "uvloop", "hubspot-api-client"),
+    *("httpx", "pydantic", "pyarrow"),
+)
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    repeats: int
+    """Of each comparison."""
+    ids: float
+    """Share of a shape's ids that one round reads."""
+    most: int
+    """Ids of the longest read of the growth curve."""
+    portals: tuple[int, ...]
+    """Ids of the portals that are read under HubSpot's limits."""
+    shapes: tuple[str, ...] = ("typical", "dense", "giant", "empty")
+    """Of the pages that are read."""
+
+
+QUICK = Size(1, 0.05, 4_000, (3_000,), ("typical",))
+"""Only shows that everything runs."""
+USUAL = Size(5, 1.0, 1_000_000, (100_000, 1_000_000))
+FULL = Size(9, 1.0, 10_000_000, (100_000, 1_000_000))
 
 
 class Table(NamedTuple):
@@ -38,6 +62,55 @@ class Table(NamedTuple):
         return "\n".join(
             [f"### {self.title}", "", *body, *(["", self.notes] if self.notes else [])]
         )
+
+
+class Aim(NamedTuple):
+    """What was aimed at, and what came out."""
+
+    what: str
+    aim: float
+    measured: float
+    at_least: bool = False
+    """Whether more is better; otherwise less is."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it was reached."""
+        return self.measured >= self.aim if self.at_least else self.measured <= self.aim
+
+    def row(self) -> tuple[str, ...]:
+        """Write it for a table."""
+        bound = "at least" if self.at_least else "at most"
+        met = "met" if self.met else "**not met**"
+        return self.what, f"{bound} {self.aim:g}", f"{self.measured:.3g}", met
+
+
+def table_of(aims: Iterable[Aim]) -> Table:
+    """Set every aim beside what was measured."""
+    columns = ("aim", "wanted", "measured (median)", "")
+    return Table("Aims", columns, [aim.row() for aim in aims])
+
+
+class Bars(NamedTuple):
+    """A plot of one number a name, shortest first; names that start with "ours" stand out."""
+
+    file: str
+    title: str
+    unit: str
+    values: Mapping[str, float]
+
+
+class Lines(NamedTuple):
+    """A plot of named lines through (x, y) points, on log axes."""
+
+    file: str
+    title: str
+    x: str
+    y: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+
+
+Result = Table | Aim | Bars | Lines
 
 
 def spread(values: Iterable[float], digits: int = 2) -> str:

@@ -1,6 +1,6 @@
-"""The pages every benchmark reads: four shapes, rendered once, put together by id.
+"""The answers of every benchmark: pages of five shapes, rendered once, put together by id.
 
-Knows: HubSpot's v4-and-later answer. Does not know: the client, nor who asks.
+Knows: HubSpot's v4-and-later answers. Does not know: the client, nor who asks.
 """
 
 import base64
@@ -12,6 +12,8 @@ from itertools import pairwise, repeat
 from typing import NamedTuple
 
 PAGE_SIZE = 500
+LABEL, TYPE_ID = "Decision maker", 37
+"""Of the links that are created."""
 FIRST_ID = 34_000_000_000
 """Eleven digits, as ids have today: they do not fit 32 bits."""
 
@@ -28,7 +30,7 @@ TYPE_SETS: tuple[tuple[int, list[dict[str, object]]], ...] = (
     (
         10,
         [
-            {"category": "USER_DEFINED", "typeId": 37, "label": "Decision maker"},
+            {"category": "USER_DEFINED", "typeId": TYPE_ID, "label": LABEL},
             {"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None},
         ],
     ),
@@ -56,9 +58,9 @@ class Shape(NamedTuple):
     pages: int = 1
     """Pages an id has, of PAGE_SIZE associations where there is more than one."""
 
-    def id_list(self) -> list[str]:
-        """Give the ids of one round."""
-        return [str(FIRST_ID + number) for number in range(self.ids)]
+    def id_list(self, share: float = 1.0) -> list[str]:
+        """Give the ids of one round, or a share of them."""
+        return [str(FIRST_ID + number) for number in range(max(1, round(self.ids * share)))]
 
 
 SHAPES = {
@@ -66,8 +68,9 @@ SHAPES = {
     for shape in (
         Shape("typical", "companies", 20_000, 3.3),
         Shape("dense", "deals", 2_000, 100),
-        Shape("giant", "tickets", 8, 50_000, 50_000 // PAGE_SIZE),
+        Shape("giant", "tickets", 4, 50_000, 50_000 // PAGE_SIZE),
         Shape("empty", "notes", 20_000, 0),
+        Shape("full", "calls", 2_000, PAGE_SIZE),  # 60 MB a page: as large as they come
     )
 }
 BY_PATH = {shape.to_object_type: shape for shape in SHAPES.values()}
@@ -98,9 +101,9 @@ def _to_list(count: int, chance: random.Random) -> bytes:
 def _counts(shape: Shape, chance: random.Random) -> Iterable[int]:
     if shape.name == "typical":
         return (min(40, 1 + int(chance.expovariate(1 / 2.8))) for _ in range(997))
-    if shape.name == "dense":
-        return repeat(100, 97)
-    return repeat(PAGE_SIZE, shape.pages)
+    if shape.pages > 1:
+        return repeat(PAGE_SIZE, shape.pages)
+    return repeat(int(shape.associations), 97 if shape.name == "dense" else 13)
 
 
 @cache
@@ -166,6 +169,31 @@ def _empty(inputs: list[tuple[str, str | None]]) -> bytes:
     return (
         b'{"status":"COMPLETE","results":[],"numErrors":' + count + b',"errors":[' + errors + b"],"
     ) + (_TIMES + b"}")
+
+
+def definitions() -> bytes:
+    """Render the list of labels that creating by name asks for."""
+    kinds = [
+        {"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None},
+        {"category": "USER_DEFINED", "typeId": TYPE_ID, "label": LABEL},
+    ]
+    return json.dumps({"results": kinds}).encode()
+
+
+def created(asked: bytes) -> bytes:
+    """Render the answer to a batch create of labelled links."""
+    results = [
+        {
+            "fromObjectTypeId": "0-1",
+            "fromObjectId": int(one["from"]["id"]),
+            "toObjectTypeId": "0-2",
+            "toObjectId": int(one["to"]["id"]),
+            "labels": [LABEL],
+        }
+        for one in reversed(json.loads(asked)["inputs"])
+    ]
+    listed = json.dumps(results, separators=(",", ":")).encode()
+    return b'{"status":"COMPLETE","results":' + listed + b"," + _TIMES + b"}"
 
 
 def batches(ids: list[str], size: int = 1000) -> list[list[str]]:

@@ -7,20 +7,22 @@ its stdin closes. ``GET /usage`` tells the CPU seconds it has used and the reque
 import asyncio
 import gzip
 import json
-import os
-import resource
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.pages import BY_PATH, Renderer, Shape, renderer
+from benchmarks.child import ROOT, pin
+from benchmarks.pages import BY_PATH, SHAPES, Renderer, created, definitions, renderer
 
 MOST_BYTES_KEPT = 256 * 2**20
+STATUS = {f"/{SHAPES['empty'].to_object_type}/": b"207 Multi-Status", "/create": b"201 Created"}
+"""By what is in the path; otherwise 200."""
 
 
 class _Input(msgspec.Struct, gc=False):
@@ -49,19 +51,24 @@ class _Answers:
         self._kept: dict[tuple[str, bool, bytes], bytes] = {}
         self._room = MOST_BYTES_KEPT
 
-    def body(self, shape: Shape, asked: bytes, *, zipped: bool) -> bytes:
-        """Give the answer to a batch read."""
+    def body(self, path: str, asked: bytes, *, zipped: bool) -> bytes:
+        """Give the answer to a batch read or create, or to a question for labels."""
         self.requests += 1
-        key = (shape.name, zipped, asked)
+        key = (path, zipped, asked)
         body = self._kept.get(key)
         if body is None:
-            body = self._render(shape, asked)
+            body = self._render(path, asked)
             if zipped:
                 body = gzip.compress(body, compresslevel=5)
             self._keep(key, body)
         return body
 
-    def _render(self, shape: Shape, asked: bytes) -> bytes:
+    def _render(self, path: str, asked: bytes) -> bytes:
+        if path.endswith("/labels"):
+            return definitions()
+        if path.endswith("/create"):
+            return created(asked)
+        shape = BY_PATH[path.split("/")[-3]]
         if shape.name not in self._renderers:
             self._renderers[shape.name] = renderer(shape)
         inputs = [(each.id, each.after) for each in self._decode(asked).inputs]
@@ -105,12 +112,11 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         encoding = b""
         if path == "/usage":
-            body = json.dumps(Usage(_cpu(), self._answers.requests)).encode()
+            body = json.dumps(Usage(time.process_time(), self._answers.requests)).encode()
             status = b"200 OK"
         else:
-            shape = BY_PATH[path.split("/")[-3]]
-            body = self._answers.body(shape, asked, zipped=self._zipped)
-            status = b"207 Multi-Status" if shape.name == "empty" else b"200 OK"
+            body = self._answers.body(path, asked, zipped=self._zipped)
+            status = next((is_ for part, is_ in STATUS.items() if part in path), b"200 OK")
             encoding = b"Content-Encoding: gzip\r\n" if self._zipped else b""
         self._transport.write(
             b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json;charset=utf-8\r\n"
@@ -121,11 +127,6 @@ class _Connection(asyncio.Protocol):
             + b"Content-Length: %d\r\n\r\n" % len(body)
             + body
         )
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 async def _serve() -> None:
@@ -155,12 +156,13 @@ class Responder(NamedTuple):
 def responding() -> Iterator[Responder]:
     """Run a responder in another process, on another core where the system lets us choose."""
     command = [sys.executable, "-m", "benchmarks.responder"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         ports = process.stdout.readline().split()
-        with suppress(AttributeError, OSError):  # not every system has it
-            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
+        pin(process.pid, server=True)
         try:
             yield Responder(*(f"http://127.0.0.1:{int(port)}" for port in ports))
         finally:

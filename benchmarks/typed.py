@@ -1,4 +1,7 @@
-"""Plain msgspec structs for an answer, as anybody would write them: the honest comparison."""
+"""Typed models of an answer, as anybody would write them: the honest comparison."""
+
+from functools import cache
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -43,3 +46,49 @@ class Page(Struct, gc=False):
     status: str
     results: list[Result]
     errors: list[Error] = []
+
+
+@cache
+def pydantic_page() -> Any:
+    """Make the same models in pydantic, which only those who measure it import."""
+    from pydantic import BaseModel, ConfigDict, Field
+    from pydantic.alias_generators import to_camel
+
+    class Camel(BaseModel):
+        model_config = ConfigDict(alias_generator=to_camel)
+
+    class Type(Camel):
+        category: str
+        type_id: int
+        label: str | None = None
+
+    class To(Camel):
+        to_object_id: str | int
+        association_types: list[Type]
+
+    class From(Camel):
+        id: str
+
+    class Next(Camel):
+        after: str
+
+    class Paging(Camel):
+        next: Next | None = None
+
+    class Result(Camel):
+        from_: From = Field(alias="from")
+        to: list[To]
+        paging: Paging | None = None
+
+    class Error(Camel):
+        category: str
+        message: str
+        sub_category: str | None = None
+        context: dict[str, list[str]] = Field(default_factory=dict)
+
+    class Page(Camel):
+        status: str
+        results: list[Result]
+        errors: list[Error] = Field(default_factory=list)
+
+    return Page

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.create import FLOOR, PEERS, SDK, measure, responding
+from benchmarks.create import PEERS, measure
+from benchmarks.responder import responding
 
 
-@pytest.mark.parametrize("peer", [name for name in PEERS if name != SDK])
+@pytest.mark.parametrize("peer", PEERS)
 def test_every_peer_creates_every_link(peer: str) -> None:
-    """Each counts as many pairs as it was given, over a real socket."""
-    assert FLOOR in PEERS
-    with responding() as url:
-        assert measure(peer, url, 4_500, 1).links == 4_500
+    """Each has as many pairs as it was given, over a real socket, or ``measure`` fails."""
+    with responding() as responder:
+        assert measure(peer, responder.plain, 4_500).cpu > 0

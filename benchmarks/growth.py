@@ -1,0 +1,98 @@
+"""Growth: CPU and memory an id, from a thousand ids to ten million.
+
+Pages of 3.3 associations an id come from memory, not from a socket, so that ten million take
+minutes; the CPU of putting them together is measured and left out. Each read is a process.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from benchmarks.child import call_apart, cost_of, peak_bytes, resident_bytes
+from benchmarks.measure import Aim, Lines, Result, Size, Table
+from benchmarks.pages import FIRST_ID, SHAPES, renderer
+from hubassoc_async.client import AssociationsClient
+from hubassoc_async.protocol.message import Request, Response
+
+READ, STREAM = "read, all in memory", "stream_read, distinct, lists"
+BASE = 10_000
+"""Ids whose CPU others are set beside: fewer do not fill the batches that go at once."""
+
+
+class _Pages:
+    """A transport that answers at once, and knows what that took."""
+
+    def __init__(self) -> None:
+        self.cpu = 0.0
+        self._decode = msgspec.json.Decoder(dict[str, list[dict[str, str]]]).decode
+        self._render = renderer(SHAPES["typical"])
+
+    async def send(self, request: Request) -> Response:
+        """Answer."""
+        started = time.process_time()
+        assert request.body is not None
+        body = self._render([(one["id"], None) for one in self._decode(request.body)["inputs"]])
+        self.cpu += time.process_time() - started
+        await asyncio.sleep(0)
+        return Response(200, {}, body)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def _read(kind: str, ids: int, pages: _Pages) -> None:
+    wanted = map(str, range(FIRST_ID, FIRST_ID + ids))
+    async with AssociationsClient(transport=pages, quota=None) as client:
+        if kind == READ:
+            assert len(await client.read("contacts", "companies", wanted)) == ids
+            return
+        done = 0
+        async with client.stream_read("contacts", "companies", wanted, distinct=True) as outcomes:
+            async for batch in outcomes.batches():
+                done += len(batch)
+        assert done == ids
+
+
+def grow(kind: str, ids: int) -> tuple[float, int]:
+    """Read so many ids in this process: CPU seconds and bytes of growth, an id."""
+    asyncio.run(_read(kind, 1_000, _Pages()))  # what is made once is made
+    before = resident_bytes()
+    pages = _Pages()
+    times = max(1, 2 * BASE // ids)
+
+    def work() -> None:
+        for _ in range(times):
+            asyncio.run(_read(kind, ids, pages))
+
+    _, cost = cost_of(work)
+    return (cost.cpu - pages.cpu) / (ids * times), peak_bytes() - before
+
+
+def run(size: Size) -> Iterator[Result]:
+    """Read ten times as many again and again."""
+    steps = [ids for ids in (10**power for power in range(3, 8)) if ids <= size.most]
+    rows = []
+    cpu: dict[str, list[tuple[float, float]]] = {READ: [], STREAM: []}
+    memory: dict[str, list[tuple[float, float]]] = {READ: [], STREAM: []}
+    for ids in steps:
+        for kind in cpu:
+            spent, grown = call_apart(grow, kind, ids)
+            cpu[kind].append((ids, spent * 1e6))
+            memory[kind].append((ids, grown / ids))
+            figures = f"{spent * 1e6:.2f}", f"{grown / 2**20:,.0f}", f"{grown / ids:,.0f}"
+            rows.append((f"{ids:,}, {kind}", *figures))
+    rows.sort(key=lambda row: row[0].partition(", ")[2])
+    yield Table(
+        "Growth: reads of typical pages from memory",
+        ("ids, how", "CPU µs / id", "peak MiB over the start", "peak bytes / id"),
+        rows,
+        "The start is after a read of 1,000 ids, so what is made once is not counted.",
+    )
+    for kind, points in cpu.items():
+        base = next((spent for ids, spent in points if ids == BASE), points[0][1])
+        last, spent = points[-1]
+        yield Aim(f"CPU an id at {last:,} ids over that at {BASE:,}, {kind}", 1.1, spent / base)
+    yield Lines("growth-cpu", "CPU an id as reads grow", "ids", "µs an id", cpu)
+    yield Lines("growth-memory", "Peak memory an id as reads grow", "ids", "bytes an id", memory)

@@ -1,0 +1,79 @@
+"""Draws plots as small SVG files, readable in a README on a light and on a dark page.
+
+Knows: matplotlib. Does not know: what is plotted.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Bars, Lines
+
+OURS, OTHERS, TEXT = "#1f77b4", "#b8bfc6", "#24292f"
+COLOURS = (OURS, "#c8553d", "#4c9f70", "#8a6fb3")
+SETTINGS: Any = {
+    "svg.hashsalt": "hubassoc_async",  # so that the same figures give the same file
+    "svg.fonttype": "none",  # text stays text: small, and sharp at any size
+    "font.family": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.size": 10,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
+}
+
+
+def draw(plot: Bars | Lines, folder: Path) -> Path:
+    """Draw a plot into a folder; gives the file."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    there = folder / f"{plot.file}.svg"
+    with mpl.rc_context(SETTINGS):
+        tall = 0.9 + 0.28 * len(plot.values) if isinstance(plot, Bars) else 3.4
+        figure = Figure(figsize=(7.2, tall), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        axes.set_title(plot.title)
+        if isinstance(plot, Bars):
+            _bars(axes, plot)
+        else:
+            _lines(axes, plot)
+        figure.savefig(there, metadata={"Date": None})
+    return there
+
+
+def _bars(axes: Any, plot: Bars) -> None:
+    ordered = sorted(plot.values.items(), key=lambda item: -item[1])
+    names, values = zip(*ordered, strict=True)
+    colours = [OURS if name.startswith("ours") else OTHERS for name in names]
+    drawn = axes.barh(names, values, color=colours, height=0.7)
+    axes.bar_label(drawn, [_figure(value) for value in values], padding=4)
+    axes.set_xlim(0, max(values) * 1.12)
+    axes.set_xlabel(plot.unit)
+    axes.tick_params(axis="y", length=0)
+
+
+def _lines(axes: Any, plot: Lines) -> None:
+    for (name, points), colour in zip(plot.lines.items(), COLOURS, strict=False):
+        axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
+        for x, y in points:
+            axes.annotate(
+                _figure(y), (x, y), xytext=(0, 6), textcoords="offset points", ha="center"
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    highest = max(y for points in plot.lines.values() for _, y in points)
+    lowest = min(y for points in plot.lines.values() for _, y in points)
+    axes.set_ylim(lowest / 3, highest * 4)
+    axes.set_xlabel(plot.x)
+    axes.set_ylabel(plot.y)
+    axes.legend(frameon=False, loc="upper right")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
