@@ -43,6 +43,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("client", "stream", "write_stream", "outcome_stream", "listing", "pacing"),
         *("protocol.ids", "errors", "model"),
     ),
+    "jobs.sync_rules": (
+        *("protocol.ids", "protocol.label_types", "protocol.type_names", "errors", "model"),
+    ),
+    "jobs.plan_file": ("protocol.versions", "errors", "model"),
     "cli": (
         *("jobs", "emulator", *CLIENT, "protocol.versions", "protocol.planning"),
         *("protocol.label_types", "errors", "model"),

@@ -46,7 +46,7 @@ class DatabaseFile:
             run("pragma journal_mode = off")
             run("pragma synchronous = off")
         else:
-            run("pragma synchronous = full")
+            run("pragma synchronous = extra")  # full may lose the last commit with the power
 
     def __enter__(self) -> Self:
         return self

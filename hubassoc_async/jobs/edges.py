@@ -83,6 +83,10 @@ class EdgeStore:
         """Name the table of a side: ``(from_id, to_id, types)``."""
         return f"{self._prefix}_{_identifier(side)}"
 
+    def query(self, query: str) -> list[tuple[int, ...]]:
+        """Ask something of the tables that has a short answer."""
+        return self._read(query).fetchall()
+
     def load(self, side: str, rows: Iterable[EdgeGiven]) -> int:
         """Put a list in the place of what the side had; returns the number of its rows."""
         self.start(side)
