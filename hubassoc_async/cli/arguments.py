@@ -17,10 +17,11 @@ from hubassoc_async.cli.connecting import STREAM, Connection
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs import sources
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import OpenStream, Target, open_target
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
-from hubassoc_async.jobs.sources import IdFile, SourceError
+from hubassoc_async.jobs.sources import Source, SourceError
 
 
 class Arguments(msgspec.Struct, kw_only=True):
@@ -106,12 +107,12 @@ def _special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def open_ids(ids: str, column: str | None) -> IdFile:
-    """Open a file of ids, or stdin. Raises ``click.UsageError``."""
+def open_ids(ids: str, column: str | None) -> Source:
+    """Open what ``--ids`` names, or stdin. Raises ``click.UsageError``."""
     try:
         if ids == STREAM:
-            return IdFile(open(0, "rb", buffering=0, closefd=False), column=column)
-        return IdFile(Path(ids), column=column)
+            return sources.open_ids(open(0, "rb", buffering=0, closefd=False), column=column)
+        return sources.open_ids(ids, column=column)
     except SourceError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:

@@ -3,6 +3,7 @@
 Knows: how the arguments are spelt, which fit together. Does not know: how an export runs.
 """
 
+import functools
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from rich.console import Console
 from hubassoc_async.cli.arguments import beside, open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.export_run import ExportOptions, ExportRun
-from hubassoc_async.cli.told import Telling, told
+from hubassoc_async.cli.journaled_run import run_job
+from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.job_sink import open_job_sink, public_name
 from hubassoc_async.jobs.journal import (
@@ -24,7 +26,7 @@ from hubassoc_async.jobs.journal import (
     fingerprint,
     has_job,
 )
-from hubassoc_async.jobs.sources import IdFile
+from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.spool import Spool
 
 _HELP: Final = """Read the associations of very many records, as a job that can be killed.
@@ -71,10 +73,12 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     help="Where ids that fail go.  [default: TO.failures.ndjson, if TO is a file]",
 )
 @click.option("--summary", type=_PATH, metavar="FILE", help="Write the summary as JSON too.")
+@ending
 @connecting
 @click.pass_context
 def export(context: click.Context, /, **arguments: Any) -> None:
     """Parse, begin, run, exit."""
+    how = ending_of(arguments)
     ids: str | None = arguments["ids"]
     if (ids is None) is not arguments["every"]:
         raise click.UsageError("say which records: --ids FILE, or --all")
@@ -101,7 +105,14 @@ def export(context: click.Context, /, **arguments: Any) -> None:
         if isinstance(error, UsageError):
             raise click.UsageError(str(error)) from error
         raise
-    context.exit(run())
+    again = functools.partial(
+        resume_export,
+        connection=options,
+        console=console,
+        ids=None,
+        summary=arguments["summary"],
+    )
+    context.exit(run_job(run, again, **how))
 
 
 def resume_export(
@@ -117,7 +128,7 @@ def resume_export(
     Raises ``UsageError`` when the input is not what it was, or is needed again.
     """
     spec, arguments = journal.spec, journal.arguments
-    source: IdFile | None = None
+    source: Source | None = None
     if spec.fingerprint:
         source = open_ids(arguments["ids"], arguments.get("id_column"))
     elif "ids" in arguments and not Spool(journal).complete:
@@ -159,7 +170,7 @@ def _begin(name: str | None, spec: JobSpec, arguments: dict[str, Any]) -> Journa
     return journal
 
 
-def _spec(arguments: dict[str, Any], options: Connection, source: IdFile | None) -> JobSpec:
+def _spec(arguments: dict[str, Any], options: Connection, source: Source | None) -> JobSpec:
     from_object_type: str = arguments["from_object_type"]
     if source is None:
         described = f"all {from_object_type}"
@@ -178,7 +189,7 @@ def _spec(arguments: dict[str, Any], options: Connection, source: IdFile | None)
     )
 
 
-def _fingerprint(source: IdFile | None) -> str:
+def _fingerprint(source: Source | None) -> str:
     """Of a file that can be read again; "" for all else, which is spooled."""
     if source is None or source.path is None or source.blocks:
         return ""
@@ -188,7 +199,7 @@ def _fingerprint(source: IdFile | None) -> str:
 def _options(
     journal: Journal,
     connection: Connection,
-    source: IdFile | None,
+    source: Source | None,
     *,
     target: str | None = None,
     summary: Path | None = None,

@@ -15,13 +15,13 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.job_sink import JobSink
-from hubassoc_async.jobs.sources import IdFile
+from hubassoc_async.jobs.sources import Source
 
 
 class ExportOptions(JournaledOptions, kw_only=True):
     """Everything that one export is told."""
 
-    source: IdFile | None
+    source: Source | None
     """None: every record, or all ids are in the journal already."""
     sink: JobSink
 

@@ -12,7 +12,7 @@ from hubassoc_async.cli.arguments import open_ids
 from hubassoc_async.cli.connecting import quota_option, version_option
 from hubassoc_async.cli.planned import ids_line, off_line, plan_lines
 from hubassoc_async.jobs.planning import ReadPlan, plan_read
-from hubassoc_async.jobs.sources import IdFile, SourceError
+from hubassoc_async.jobs.sources import Source, SourceError
 from hubassoc_async.pacing import Quotas
 from hubassoc_async.protocol.versions import VERSIONS
 
@@ -59,7 +59,7 @@ def plan(
         _say_after(planned, after)
 
 
-def count_ids(source: IdFile, quotas: Quotas, api_version: str) -> ReadPlan:
+def count_ids(source: Source, quotas: Quotas, api_version: str) -> ReadPlan:
     """Plan a read of all ids, and close their file.
 
     Raises ``click.ClickException`` where it breaks off.

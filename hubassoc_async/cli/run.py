@@ -17,7 +17,7 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs import Progress, ReadJob
 from hubassoc_async.jobs.planning import ReadPlan
 from hubassoc_async.jobs.sinks import FailureSink, Sink
-from hubassoc_async.jobs.sources import IdFile
+from hubassoc_async.jobs.sources import Source
 from hubassoc_async.protocol.versions import VERSIONS
 
 _WORTH_A_PLAN = 10  # requests: below, the time is that of starting and ending
@@ -28,7 +28,7 @@ class ReadOptions(JobOptions, kw_only=True):
 
     from_object_type: str
     to_object_type: str
-    source: IdFile
+    source: Source
     sink: Sink
     failures: FailureSink
     unread: Path | None = None

@@ -7,6 +7,7 @@
 Knows: URLs, how to connect. Does not know: what is read from or written to a table.
 """
 
+import os
 import re
 import sqlite3
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ KINDS: Final[dict[str, Kind]] = {
 """By the scheme of a URL."""
 
 _TABLE: Final = re.compile(r"(\w{1,63}\.)?\w{1,63}")
+_HOST: Final = re.compile(r"(\[[^\]@/]*\]|[^:\[\]@/]*)(:\d*)?")
 _BUSY: Final = 60.0  # seconds to wait for another process that writes to a file
 # 128 MiB hold a chunk many times over; by itself DuckDB takes up to four fifths of the memory.
 _DUCKDB: Final = {"memory_limit": "128MiB", "threads": "1"}
@@ -112,6 +114,7 @@ def database_of(name: str) -> Database | None:
         raise UsageError(
             f"{kind}://{rest} names no file: three slashes and a path, as in {kind}:///links.db"
         )
+    path = os.path.abspath(path)  # noqa: PTH100  links stay
     return Database(kind, path, f"{kind}:///{path}", table, query)
 
 
@@ -134,12 +137,13 @@ def _cut_query(parameters: str) -> tuple[str, str | None]:
 
 
 def _without_secrets(rest: str) -> str:
-    if rest.count("@") > 1 or "@" in rest.partition("/")[2]:
-        raise UsageError(
-            "the PostgreSQL URL has more than one '@', or one after a '/': write those of a user"
-            " or password as %40 and %2F, or leave the password to PGPASSWORD or ~/.pgpass"
-        )
     user, at, host = rest.rpartition("@")
+    hosts = host.partition("/")[0].split(",")
+    if "@" in user or "/" in user or not all(map(_HOST.fullmatch, hosts)):
+        raise UsageError(
+            "the PostgreSQL URL is not postgresql://user:password@host:port/name: write '@', '/'"
+            " and ':' of a password as %40, %2F and %3A, or leave it to PGPASSWORD or ~/.pgpass"
+        )
     return f"postgresql://{user.partition(':')[0]}{at}{host}"
 
 

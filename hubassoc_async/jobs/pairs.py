@@ -1,4 +1,4 @@
-"""Where pairs and links come from: CSV, NDJSON and Parquet files of any length, gzip or not.
+"""Where pairs and links come from: CSV, NDJSON and Parquet files of any length, and queries.
 
 The columns are ``from_object_id``, ``to_object_id``, and for links ``type_id`` with ``category``,
 or ``label``: what this package writes can be read again, its failures and what it left included.
@@ -15,6 +15,7 @@ from typing import IO, Any, Final, Protocol
 
 import msgspec
 
+from hubassoc_async.jobs.columns import Columns, id_text, open_columns
 from hubassoc_async.jobs.text_file import DELIMITERS, SourceError, TextFile, position
 from hubassoc_async.model import AssociationType, Link, TypeGiven
 
@@ -26,8 +27,6 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "label": ("label",),
 }
 """Names of the columns, best first, in any case."""
-
-_PARQUET_ROWS: Final = 10_000  # read at a time
 
 
 class PairSource(Protocol):
@@ -51,16 +50,16 @@ class PairSource(Protocol):
         """Whether the next link can be long in coming, as from a pipe."""
 
 
-def open_pairs(file: Path | IO[bytes], *, typed: bool) -> PairSource:
-    """Open a file of pairs, or with ``typed`` of links; its content says what it is.
+def open_pairs(place: str | Path | IO[bytes], *, typed: bool) -> PairSource:
+    """Open pairs, or with ``typed`` links: a file, whose content says what it is, a folder of
+    Parquet files, or a database's URL (``Database``).
 
     Raises ``SourceError`` when it lacks a column or is none of the formats, and ``OSError``.
     """
-    if isinstance(file, Path):
-        with file.open("rb") as start:
-            if start.seekable() and start.read(4) == b"PAR1":
-                return ParquetPairs(file, typed=typed)
-    return PairFile(file, typed=typed)
+    columns = open_columns(place)
+    if columns is not None:
+        return ColumnPairs(columns, typed=typed)
+    return PairFile(Path(place) if isinstance(place, str) else place, typed=typed)
 
 
 class PairFile(TextFile[Link]):
@@ -153,55 +152,40 @@ class PairFile(TextFile[Link]):
             yield Link(from_id, _first(one, "to"), types, number)
 
 
-class ParquetPairs:
-    """The links of one Parquet file, in its order; rows are counted from 1."""
+class ColumnPairs:
+    """The links in typed rows, in their order; rows are counted from 1."""
 
-    blocks = False
-
-    def __init__(self, path: Path, *, typed: bool) -> None:
-        """Raises ``SourceError`` and ``OSError``."""
-        try:
-            import pyarrow.parquet as pq
-            from pyarrow import ArrowException
-        except ModuleNotFoundError:
-            need = "reading Parquet needs pyarrow: pip install 'hubassoc_async[parquet]'"
-            raise SourceError(f"{path}: {need}") from None
-        self.name = str(path)
-        self.path: Path | None = path
-        try:
-            self._file: Any = pq.ParquetFile(path)
-        except ArrowException as error:
-            raise SourceError(f"{path} is a damaged Parquet file: {error}") from None
-        names = self._file.schema_arrow.names
-        columns = _columns(self.name, names, typed=typed)
-        wanted = columns if typed else {end: columns[end] for end in ("from", "to")}
-        self._names = {what: names[at] for what, at in wanted.items()}
+    def __init__(self, columns: Columns, *, typed: bool) -> None:
+        """Raises ``SourceError`` when a column is missing."""
+        self.name, self.path, self.blocks = columns.name, columns.path, columns.blocks
+        self._source = columns
         self._typed = typed
-        self._rows = self._file.metadata.num_rows
-        self._given = 0
+        try:
+            found = _columns(self.name, columns.names, typed=typed)
+        except SourceError:
+            columns.close()
+            raise
+        self._places = found if typed else {end: found[end] for end in ("from", "to")}
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file has been given out."""
-        return self._given / self._rows if self._given else None
+        """How much has been given out."""
+        return self._source.fraction
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file or the connection."""
+        self._source.close()
 
     def __iter__(self) -> Iterator[Link]:
-        try:
-            columns = [*self._names.values()]
-            for batch in self._file.iter_batches(batch_size=_PARQUET_ROWS, columns=columns):
-                lists = {what: batch.column(name).to_pylist() for what, name in self._names.items()}
-                blank = [None] * batch.num_rows
-                kinds = (lists.get(name, blank) for name in ("type", "category", "label"))
-                for from_id, to_id, *cells in zip(lists["from"], lists["to"], *kinds, strict=True):
-                    self._given += 1
-                    types = _types(*map(_text, cells)) if self._typed else ()
-                    yield Link(_value(from_id), _value(to_id), types, self._given)
-        finally:
-            self.close()
+        row = 0
+        for lists in self._source.lists(list(self._places.values())):
+            named = dict(zip(self._places, lists, strict=True))
+            blank = [None] * len(lists[0])
+            kinds = (named.get(name, blank) for name in ("type", "category", "label"))
+            for from_id, to_id, *cells in zip(named["from"], named["to"], *kinds, strict=True):
+                row += 1
+                types = _types(*map(_text, cells)) if self._typed else ()
+                yield Link(id_text(from_id), id_text(to_id), types, row)
 
 
 def _columns(name: str, header: list[str], *, typed: bool) -> dict[str, int]:

@@ -1,11 +1,11 @@
-"""Where ids come from: text, CSV and NDJSON files of any length, gzip or not.
+"""Where ids come from: files of any length, typed or not, and queries.
 
 What a file is, its content says and not its name: whether it is compressed, how it is encoded,
-which of the three formats it has and where its ids are. All of that is found out when the file is
+which of the formats it has and where its ids are. All of that is found out when the file is
 opened, so that a file that cannot be right is refused before anything is asked of HubSpot; the ids
 themselves are read one by one, as they are wanted.
 
-Knows: files. Does not know: HubSpot, what a valid id is, outcomes.
+Knows: text, CSV, NDJSON; columns. Does not know: HubSpot, what a valid id is, outcomes.
 """
 
 import csv
@@ -17,6 +17,7 @@ from typing import IO, Final, Protocol
 
 import msgspec
 
+from hubassoc_async.jobs.columns import Columns, id_text, open_columns
 from hubassoc_async.jobs.text_file import DELIMITERS, TextFile, position
 from hubassoc_async.jobs.text_file import SourceError as SourceError
 
@@ -27,6 +28,11 @@ output, so that a failures file can be read again."""
 
 class Source(Protocol):
     """Where ids come from. A new source is one class with an iterator."""
+
+    name: str
+    """What to call it, without secrets."""
+    path: Path | None
+    """The file that can be read again, if it is one."""
 
     def __iter__(self) -> Iterator[str]:
         """The ids, once and lazily. Raises ``SourceError`` where they break off."""
@@ -43,6 +49,20 @@ class Source(Protocol):
     def skipped(self) -> int:
         """Rows that had no id."""
 
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def open_ids(place: str | Path | IO[bytes], *, column: str | None = None) -> Source:
+    """Open a file of ids, a folder of Parquet files, or a database's URL (``Database``).
+
+    Raises ``SourceError`` when there is no id column, ``OSError`` when it cannot be opened.
+    """
+    columns = open_columns(place)
+    if columns is not None:
+        return ColumnIds(columns, column=column)
+    return IdFile(Path(place) if isinstance(place, str) else place, column=column)
+
 
 class IdFile(TextFile[str]):
     """The ids of one text, CSV or NDJSON file, gzip or not, in the order of the file.
@@ -55,7 +75,7 @@ class IdFile(TextFile[str]):
     they stand: whether they are ids, the client judges.
     """
 
-    other = "write its id column as CSV"
+    other = "give it as a file, it cannot be read from a pipe or compressed"
 
     def __init__(self, file: Path | IO[bytes], *, column: str | None = None) -> None:
         """Open the file and find out what it is.
@@ -130,6 +150,41 @@ class IdFile(TextFile[str]):
         except csv.Error as error:
             where = f"{self.name}, line {rows.line_num}"
             raise SourceError(f"{where}: {error}: is a quote left open?") from None
+
+
+class ColumnIds:
+    """The ids in one column of typed rows, in their order."""
+
+    def __init__(self, columns: Columns, *, column: str | None = None) -> None:
+        """Raises ``SourceError`` when there is no such column."""
+        self.name, self.path, self.blocks = columns.name, columns.path, columns.blocks
+        self.skipped = 0
+        self._columns = columns
+        wanted = (column,) if column is not None else COLUMNS
+        at = position(columns.names, wanted)
+        if at is None and column is None and len(columns.names) == 1:
+            at = 0
+        if at is None:
+            columns.close()
+            raise SourceError(_no_column(self.name, columns.names, wanted))
+        self._at = at
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been given out."""
+        return self._columns.fraction
+
+    def close(self) -> None:
+        """Close the file or the connection."""
+        self._columns.close()
+
+    def __iter__(self) -> Iterator[str]:
+        for (values,) in self._columns.lists([self._at]):
+            for text in map(id_text, values):
+                if text:
+                    yield text
+                else:
+                    self.skipped += 1
 
 
 def _plain(lines: Iterator[str]) -> Iterator[str]:

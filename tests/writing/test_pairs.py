@@ -98,9 +98,9 @@ def test_parquet(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "links.parquet")
     source = open_pairs(tmp_path / "links.parquet", typed=True)
     assert list(source) == [
-        Link(1, "101", (KIND,), 1),
-        Link(2, "102", (279,), 2),
-        Link(3, "", ("Decision maker",), 3),
+        Link("1", "101", (KIND,), 1),
+        Link("2", "102", (279,), 2),
+        Link("3", "", ("Decision maker",), 3),
     ]
     assert source.fraction == 1.0
     bare = open_pairs(tmp_path / "links.parquet", typed=False)
