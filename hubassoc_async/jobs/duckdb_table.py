@@ -18,8 +18,7 @@ _WHAT = "writing DuckDB"
 class DuckdbTable(TableSink):
     """Rows go in as Arrow columns."""
 
-    chunk_ids = 100_000
-    chunk_rows = 120_000  # its row groups have 122,880
+    chunk_rows = 100_000  # its row groups have 122,880 rows
 
     def __init__(self, target: Target) -> None:
         need(_WHAT, "duckdb")

@@ -9,7 +9,7 @@ Knows: files. Does not know: how rows become columns, reads.
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +27,8 @@ _PART: Final = re.compile(r"part-\d{6,}\.parquet")
 class PartsFolder:
     """A folder of Parquet files, each of some row groups."""
 
-    chunk_ids = 100_000
-    chunk_rows = 120_000  # with a few associations of several types: one row group
+    chunk_ids = 20_000
+    chunk_rows = 100_000  # even with some associations of several types: one row group
 
     def __init__(self, target: Target) -> None:
         """Raises ``UsageError`` for a place that holds something else, or without pyarrow."""
@@ -148,19 +148,30 @@ class PartsFile(PartsFolder):
             raise UsageError(f"{self._path} is no regular file: a job cannot go back in it")
 
     def _appear(self) -> None:
-        import pyarrow.parquet as pq
-
         whole = self._staging / "whole"
         with whole.open("wb") as file:
             with open_parquet(file, self._rows) as writer:
-                for name in self._part_names():
-                    part = pq.ParquetFile(name)
-                    for group in range(part.num_row_groups):
-                        writer.write_table(part.read_row_group(group), row_group_size=ROW_GROUP)
+                for group in self._row_groups():
+                    writer.write_table(group, row_group_size=ROW_GROUP)
             file.flush()
             os.fsync(file.fileno())
         whole.replace(self._path)
         sync_directory(self._path.parent)
+
+    def _row_groups(self) -> Iterator[Any]:
+        """The rows of all parts again, in full row groups."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rest = self._rows.take()
+        for part in self._part_names():
+            rows = pa.concat_tables([rest, pq.read_table(part)]).unify_dictionaries()
+            full = len(rows) - len(rows) % ROW_GROUP
+            if full:
+                yield rows.slice(0, full)
+            rest = rows.slice(full).combine_chunks()
+        if len(rest):
+            yield rest
 
     def _final_names(self) -> list[Path]:
         return [self._path]

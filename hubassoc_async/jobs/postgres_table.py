@@ -31,6 +31,14 @@ class PostgresTable(TableSink):
         connection.execute("SET synchronous_commit = on")  # whatever the server's default is
         return connection
 
+    def _start(self) -> None:
+        """Start a transaction once the last one of this job has come to its end.
+
+        A process that was killed may leave a commit on its way to the server.
+        """
+        super()._start()
+        self._run("SELECT pg_advisory_xact_lock(hashtext(?))", f"hubassoc {self._job}")
+
     def _columns(self, table: str) -> list[str]:
         schema, _, name = table.rpartition(".")
         rows = self._run(

@@ -14,12 +14,13 @@ from hubassoc_async.model import ObjectAssociations
 class SqliteTable(TableSink):
     """Ids are integers, so that they are compared as numbers."""
 
-    begin = "BEGIN IMMEDIATE"  # else another writer may fail it halfway
-
     def _connect(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = self._database.connect("writing SQLite", create=True)
         connection.execute("PRAGMA synchronous = EXTRA")  # else the last commit is not durable
         return connection
+
+    def _start(self) -> None:
+        self._run("BEGIN IMMEDIATE")  # else another writer may fail it halfway
 
     def _columns(self, table: str) -> list[str]:
         name = table.rpartition(".")[2]

@@ -41,7 +41,6 @@ class TableSink(ABC):
     chunk_rows = 50_000
     parameter: ClassVar[str] = "?"
     """How the library spells a parameter."""
-    begin: ClassVar[str] = "BEGIN"
 
     def __init__(self, target: Target) -> None:
         """Raises ``UsageError`` for a URL that names no table, or when the library is missing."""
@@ -140,6 +139,10 @@ class TableSink(ABC):
             )
         return msgspec.json.decode(kept[0], type=Mark)
 
+    def _start(self) -> None:
+        """Start a transaction."""
+        self._run("BEGIN")
+
     def _begin(self, mark: Mark) -> Mark:
         if mark.items:
             raise JournalError(
@@ -185,7 +188,7 @@ class TableSink(ABC):
         """All or nothing, durable at the end. Raises ``SinkError`` for what cannot be done."""
         self._open()
         try:
-            self._run(self.begin)
+            self._start()
             try:
                 yield
             except BaseException:

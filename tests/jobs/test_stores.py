@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs import parts
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.sinks import SinkError
@@ -239,8 +240,8 @@ def test_a_folder_that_is_no_export_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "parquet"])
-def test_parquet_is_typed_and_compressed(kind: str, targets: Targets, tmp_path: Path) -> None:
-    """Ids are 64-bit integers, words are dictionaries, chunks are row groups."""
+def test_parquet_is_typed_and_compressed(kind: str, targets: Targets) -> None:
+    """Ids are 64-bit integers, words are dictionaries, chunks are parts."""
     target = targets(kind)
     export(target)
     files = sorted(Path(target).iterdir()) if kind == "folder" else [Path(target)]
@@ -249,9 +250,24 @@ def test_parquet_is_typed_and_compressed(kind: str, targets: Targets, tmp_path: 
     for file in files:
         assert pq.ParquetFile(file).schema_arrow.types == kinds
         assert pq.read_metadata(file).row_group(0).column(1).compression == "ZSTD"
-    assert sum(pq.read_metadata(file).num_row_groups for file in files) == 3
     if kind == "folder":
+        assert len(files) == 3, "a chunk without rows has no part"
         assert pq.read_table(target).num_rows == len(rows_of(CHUNKS))
+
+
+@pytest.mark.parametrize("group", [1, 2, 4, 5, 100])
+def test_row_groups_are_full_and_bounded(
+    group: int, targets: Targets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the last, however the chunks were cut; each row comes once, in order."""
+    monkeypatch.setattr(parts, "ROW_GROUP", group)
+    target = targets("parquet")
+    export(target)
+    rows = rows_of(CHUNKS)
+    file = pq.read_metadata(target)
+    sizes = [file.row_group(at).num_rows for at in range(file.num_row_groups)]
+    assert sizes == [min(group, len(rows) - at) for at in range(0, len(rows), group)]
+    assert rows_in(target) == rows
 
 
 @pytest.mark.parametrize("kind", ["folder", "parquet"])
