@@ -69,6 +69,12 @@ class Counters(Struct):
     """Requests that are out now."""
     bytes_received: int = 0
     """Bytes of bodies, decompressed."""
+    inputs: int = 0
+    """Inputs sent, repeats included."""
+    answered: int = 0
+    """Requests that an answer came to, whatever it says."""
+    waited: float = 0.0
+    """Seconds that answers took, added up."""
 
 
 class Sender:
@@ -143,20 +149,24 @@ class Sender:
         self, exchange: Exchange[O, B], batch: B, request: Request, turn: Turn
     ) -> "list[O] | Problem":
         """Send once, and end the turn."""
-        self.counters.requests += 1
-        self.counters.in_flight += 1
+        counters, sent_at = self.counters, self.clock.time()
+        counters.requests += 1
+        counters.inputs += len(batch.inputs)
+        counters.in_flight += 1
         try:
             response = await self._transport.send(request)
             turn.release(answered=True, signal=signal_of(response))
         except TransportError as error:
             return transport_problem(error)
         finally:
-            self.counters.in_flight -= 1
+            counters.in_flight -= 1
             turn.release(answered=False)  # unless it was
-        self.counters.bytes_received += len(response.body)
+        counters.answered += 1
+        counters.waited += self.clock.time() - sent_at
+        counters.bytes_received += len(response.body)
         result = exchange.receive(batch, response)
         if isinstance(result, Problem):
-            self.counters.rate_limited += result.status == 429
+            counters.rate_limited += result.status == 429
         else:
             self._budget.earn()
             self._silence.broken()

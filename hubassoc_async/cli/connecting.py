@@ -51,6 +51,8 @@ class Connection(msgspec.Struct, kw_only=True):
     """The same quota, shared with other processes."""
     pacing: Mode = DEFAULT_PACING
     daily_reserve: DailyBudget | None = None
+    time_zone: str = "UTC"
+    """The portal's: the day's quota starts anew at its midnight."""
     concurrency: int = 16
     verbose: bool = False
     quiet: bool = False
@@ -139,7 +141,11 @@ _OPTIONS = (
         help="Keep the day's count in a file, for several runs.",
     ),
     click.option(
-        "--time-zone", metavar="NAME", help="Whose midnight ends the day.  [default: UTC]"
+        "--time-zone",
+        metavar="NAME",
+        default="UTC",
+        show_default=True,
+        help="The portal's: its midnight ends the day.",
     ),
     click.option(
         "--shared-quota",
@@ -198,6 +204,7 @@ def connection(
         raise click.UsageError(str(error)) from None
     arguments.pop("portal")
     names = ("api_version", "base_url", "quota", "pacing", "concurrency", "verbose", "quiet")
+    names = (*names, "time_zone")
     return Connection(
         daily_reserve=daily,
         shared=shared,
@@ -209,17 +216,15 @@ def connection(
 def _daily(arguments: dict[str, Any]) -> DailyBudget | None:
     """Take out what is said of the day. Raises ``UsageError``."""
     reserve, path = arguments.pop("daily_reserve"), arguments.pop("daily_count")
-    time_zone = arguments.pop("time_zone")
-    if reserve is None:
-        if path is not None or time_zone is not None:
-            raise UsageError("--daily-count and --time-zone are for --daily-reserve: give that too")
-        return None
-    return DailyBudget(
-        reserve=reserve,
+    budget = DailyBudget(
+        reserve="0%" if reserve is None else reserve,
         path=path,
         portal=arguments["portal"] or "",
-        time_zone=time_zone or "UTC",
+        time_zone=arguments["time_zone"],
     )
+    if reserve is None and path is not None:
+        raise UsageError("--daily-count is for --daily-reserve: give that too")
+    return None if reserve is None else budget
 
 
 def _shared(arguments: dict[str, Any]) -> SharedQuota | None:

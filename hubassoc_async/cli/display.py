@@ -6,6 +6,7 @@ Knows: terminals. Does not know: what is done, and how.
 import asyncio
 import io
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -209,6 +210,11 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def local_time(seconds: float) -> str:
+    """Seconds since 1970 as a date and time of this machine."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _done(now: Shown, unit: str) -> str:

@@ -11,12 +11,13 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import beside, open_ids
+from hubassoc_async.cli.arguments import open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.export_run import ExportOptions, ExportRun
 from hubassoc_async.cli.journaled_run import run_job
 from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.dead_letters import failures_of
 from hubassoc_async.jobs.job_sink import open_job_sink, public_name
 from hubassoc_async.jobs.journal import (
     JobSpec,
@@ -207,13 +208,11 @@ def _options(
     """Put together what a run is told. ``target``: as it was given, perhaps with a password."""
     spec = journal.spec
     to = target or spec.target
-    file = None if "://" in to else Path(spec.target)
-    failures = beside(file, ".failures.ndjson") or journal.path.with_suffix(".failures.ndjson")
     return ExportOptions(
         **msgspec.structs.asdict(connection),
         journal=journal,
         source=source,
         sink=open_job_sink(to, spec.from_object_type, spec.to_object_type, job=journal.name),
-        failures=Path(journal.arguments.get("failures", failures)),
+        failures=failures_of(journal.info),
         summary=summary,
     )

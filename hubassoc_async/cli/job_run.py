@@ -24,6 +24,7 @@ from hubassoc_async.cli.display import ConsoleLog, Display, Shown, counted, dura
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.jobs.files import open_target
+from hubassoc_async.jobs.parking import Parked
 
 P = TypeVar("P", bound=Shown)
 P_co = TypeVar("P_co", bound=Shown, covariant=True)
@@ -189,7 +190,7 @@ class JobRun(ABC, Generic[P]):
                 return SOME_FAILED if job is not None and job.progress().failed else COMPLETE
             case asyncio.CancelledError():
                 return SIGNAL + (self._signal or signal.SIGINT)
-            case DailyQuotaSpent():
+            case DailyQuotaSpent() | Parked():
                 return DAILY_QUOTA
             case UsageError():
                 return USAGE

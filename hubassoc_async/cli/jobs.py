@@ -3,7 +3,7 @@
 Knows: which kinds of jobs there are. Does not know: what they do.
 """
 
-import time
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -12,11 +12,13 @@ import click
 from rich.console import Console
 
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
+from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export import discard_export, resume_export
-from hubassoc_async.cli.journaled_run import JournaledRun
-from hubassoc_async.cli.told import Resuming
+from hubassoc_async.cli.journaled_run import JournaledRun, run_job
+from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.journal import JobInfo, Journal, find_job, jobs
+from hubassoc_async.jobs.report import write_report
 
 
 class Resume(Protocol):
@@ -54,6 +56,7 @@ KINDS: Final[dict[str, Kind]] = {"export": Kind(resume_export, discard_export)}
     metavar="FILE",
     help="Write the summary as JSON too.",
 )
+@ending
 @connecting
 @click.pass_context
 def resume(
@@ -64,6 +67,7 @@ def resume(
     JOB is its name: `hubassoc jobs` lists all. Options that are not given are those that the job
     was begun with. The exit statuses are those of the command that began it.
     """
+    how = ending_of(arguments)
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
     console = Console(stderr=True, highlight=False, emoji=False)
     try:
@@ -80,7 +84,10 @@ def resume(
             raise
     except UsageError as error:
         raise click.UsageError(str(error)) from error
-    context.exit(run())
+    again = functools.partial(
+        kind.resume, connection=options, console=console, ids=None, summary=summary
+    )
+    context.exit(run_job(run, again, **how))
 
 
 @click.command("jobs")
@@ -106,7 +113,7 @@ def jobs_command(forget: str | None) -> None:
     rows = [("JOB", "STATE", "DONE", "FROM → TO", "LAST CHANGE")]
     for job in found:
         ends = f"{job.spec.from_object_type} → {job.spec.to_object_type}"
-        rows.append((job.name, job.state, f"{job.mark.items:,}", ends, _time(job.changed_at)))
+        rows.append((job.name, job.state, f"{job.mark.items:,}", ends, local_time(job.changed_at)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -115,12 +122,15 @@ def jobs_command(forget: str | None) -> None:
 
 @click.command()
 @click.argument("job")
-def status(job: str) -> None:
+@report_option
+def status(job: str, report: Path | None) -> None:
     """Say what a job is and how far it is, while it runs or not."""
     try:
         info = find_job(job)
     except UsageError as error:
         raise click.UsageError(str(error)) from error
+    if report is not None:
+        write_report(report, info)
     for line in _status_lines(info):
         click.echo(line)
 
@@ -133,14 +143,11 @@ def _status_lines(job: JobInfo) -> list[str]:
         f"{f': {job.reason}' if job.reason else ''}",
         f"  {mark.items:,} done{f': {counts}' if counts else ''}",
         f"  from {spec.source} to {spec.target}, API {spec.api_version}",
-        f"  begun {_time(job.created_at)}, last change {_time(job.changed_at)}, pid {job.pid}",
+        f"  begun {local_time(job.created_at)}, last change {local_time(job.changed_at)},"
+        f" pid {job.pid}",
     ]
     if job.resume_at is not None:
-        lines.append(f"  may go on at {_time(job.resume_at)}")
+        lines.append(f"  may go on at {local_time(job.resume_at)}")
     if job.state in ("new", "stopped", "parked"):
         lines.append(f"  go on with: hubassoc resume {job.name}")
     return lines
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -3,20 +3,29 @@
 Knows: journals, signals. Does not know: how arguments are spelt, what the job does.
 """
 
+import asyncio
+import contextlib
+import sqlite3
+import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import click
+import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.display import Shown
+from hubassoc_async.cli import end_by_signals
+from hubassoc_async.cli.display import Shown, local_time
 from hubassoc_async.cli.job_run import Job, JobOptions, JobRun
 from hubassoc_async.client import AssociationsClient
+from hubassoc_async.errors import DailyQuotaSpent, UsageError
 from hubassoc_async.jobs.journal import Journal
-
-if TYPE_CHECKING:
-    import asyncio
+from hubassoc_async.jobs.parking import Parked, park, unpark, wait_until
+from hubassoc_async.jobs.report import write_report
+from hubassoc_async.jobs.sampling import Sampler
+from hubassoc_async.pacing import DailyBudget
 
 P = TypeVar("P", bound=Shown)
 P_co = TypeVar("P_co", bound=Shown, covariant=True)
@@ -52,15 +61,49 @@ class JournaledRun(JobRun[P]):
     def __init__(self, options: JournaledOptions, console: Console, *, unit: str) -> None:
         super().__init__(options, console, unit=unit)
         self._journaled = options
+        self._zone = DailyBudget(time_zone=options.time_zone).zone()
+        daily = options.daily_reserve
+        if daily is not None and daily.path is None:  # a run that goes on goes on counting
+            path = options.journal.path.with_suffix(".daily")
+            options.daily_reserve = msgspec.structs.replace(daily, path=path)
         self._job: JournaledJob[P] | None = None
+        self.report: Path | None = None
+        """Where a page about the job goes at the end."""
 
     @abstractmethod
     def _make(self, client: AssociationsClient) -> JournaledJob[P]:
         """Make the job. Raises ``UsageError``."""
 
     def _open(self, client: AssociationsClient) -> JournaledJob[P]:
-        self._job = self._make(client)
-        return self._job
+        self._job = job = self._make(client)
+        self._sampler = Sampler(self._journaled.journal, client, job.progress)
+        return job
+
+    @property
+    def name(self) -> str:
+        """What the job is called."""
+        return self._journaled.journal.name
+
+    @property
+    def parked(self) -> Parked | None:
+        """Why and until when the job rests, if the day's quota ended this run."""
+        return self._stop if isinstance(self._stop, Parked) else None
+
+    async def _watch(self, job: Job[P]) -> None:
+        """Run it, sample it, and park it when the day's quota is spent."""
+        journal = self._journaled.journal
+        unpark(journal, time.time())
+        sampling = asyncio.create_task(self._sampler.run())
+        try:
+            await super()._watch(job)
+        except DailyQuotaSpent as spent:
+            raise park(journal, spent, self._zone, time.time()) from spent
+        finally:
+            sampling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sampling
+            with contextlib.suppress(OSError, sqlite3.Error):  # it may be the very reason
+                self._sampler.end()
 
     def _interrupt(self, task: "asyncio.Task[object]") -> None:
         if self._job is None:
@@ -70,6 +113,12 @@ class JournaledRun(JobRun[P]):
 
     def _close(self) -> None:
         self._journaled.journal.close()
+
+    def _report(self, job: Job[P] | None) -> int:
+        status = super()._report(job)
+        if self.report is not None:
+            write_report(self.report, self._journaled.journal.info)
+        return status
 
     def _done(self) -> None:
         """Nothing is left over."""
@@ -82,3 +131,29 @@ class JournaledRun(JobRun[P]):
             yield f"  failures: {options.failures}"
         if job is not None and not job.complete:
             yield f"  go on with: hubassoc resume {options.journal.name}"
+
+
+def run_job(
+    run: JournaledRun[Any],
+    again: Callable[[Journal], JournaledRun[Any]],
+    *,
+    wait: bool = False,
+    report: Path | None = None,
+) -> int:
+    """Run a job; with ``wait``, sleep while it is parked and then go on. Returns the exit status.
+
+    ``again``: takes the job up. ``report``: where a page about it goes, after each run.
+    """
+    name = run.name
+    while True:
+        run.report = report
+        status = run()
+        if run.parked is None or not wait:
+            return status
+        end_by_signals()  # the run had them to itself
+        click.echo(f"waiting until {local_time(run.parked.resume_at)}", err=True)
+        wait_until(run.parked.resume_at)
+        try:
+            run = again(Journal.open(name))
+        except UsageError as error:
+            raise click.UsageError(str(error)) from error

@@ -7,17 +7,39 @@ Knows: how click parses. Does not know: which options there are.
 """
 
 import os
+from pathlib import Path
 from typing import Any, Final, cast
 
 import click
 
-from hubassoc_async.cli.connecting import STREAM
+from hubassoc_async.cli.connecting import STREAM, F
 from hubassoc_async.jobs.job_sink import public_name
 from hubassoc_async.jobs.journal import find_job
 
 _TOLD: Final = "hubassoc told"
 _PATHS: Final = ("ids", "failures", "token_file", "daily_count")
-_NOT_KEPT: Final = ("job", "summary", "verbose", "quiet")
+_PLACES: Final = ("to", "links")
+_NOT_KEPT: Final = ("job", "summary", "report", "verbose", "quiet")
+
+report_option: Final = click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page with plots about the job, one HTML file.",
+)
+
+
+def ending(command: F) -> F:
+    """Give a command the options of how its job ends."""
+    wait = click.option(
+        "--wait", is_flag=True, help="When the day's quota is spent, sleep till it is new."
+    )
+    return wait(report_option(command))
+
+
+def ending_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take these out of a command's arguments."""
+    return {name: arguments.pop(name) for name in ("wait", "report")}
 
 
 class Telling(click.Command):
@@ -52,8 +74,9 @@ def told(context: click.Context) -> dict[str, Any]:
     for name in _PATHS:
         if kept.get(name, STREAM) != STREAM:
             kept[name] = os.path.realpath(kept[name])
-    if "to" in kept:
-        kept["to"] = public_name(kept["to"])
+    for name in _PLACES:
+        if kept.get(name, STREAM) != STREAM:
+            kept[name] = public_name(kept[name])
     return kept
 
 

@@ -10,13 +10,17 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import IO, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.journal import JobInfo
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
+
+STDIN: Final = "-"
+"""Standard input, where a file could be named."""
 
 Operation: TypeAlias = Literal["read"] | WriteOperation
 
@@ -130,6 +134,19 @@ class DeadLetters:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def failures_of(job: JobInfo) -> Path:
+    """Where what fails in a job goes: where it was told to, else beside its file.
+
+    That is the target of an export, the source of an import. Where it has none: its journal.
+    """
+    told = job.arguments
+    if "failures" in told:
+        return Path(told["failures"])
+    place = str(told.get("to") or told.get("links") or STDIN)
+    file = job.path.with_suffix("") if place == STDIN or "://" in place else Path(place)
+    return file.with_name(f"{file.name}.failures.ndjson")
 
 
 def _now() -> str:

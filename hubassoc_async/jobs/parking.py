@@ -3,11 +3,9 @@
 Knows: journals, days in the portal's time zone. Does not know: what a job does, who counts the day.
 """
 
-import asyncio
-import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -23,11 +21,12 @@ _TRY_AGAIN: Final = 3600.0  # seconds, where the quota was not new at the midnig
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS parks
 (at REAL, resume_at REAL, items INTEGER, resumed_at REAL)"""
 
-_log = logging.getLogger("hubassoc_async")
-
 
 class Parked(HubAssocError):
     """The day's quota is spent, and the job rests. ``str()`` says until when and how to go on."""
+
+    resume_at = 0.0
+    """Seconds since 1970."""
 
 
 class Park(Struct, frozen=True):
@@ -42,38 +41,43 @@ class Park(Struct, frozen=True):
     """When it did go on."""
 
 
-async def run_parking(
-    journal: Journal,
-    work: Callable[[], Awaitable[None]],
-    zone: tzinfo,
+def park(journal: Journal, spent: DailyQuotaSpent, zone: tzinfo, now: float) -> Parked:
+    """Note that a job rests, and return an error that says until when. Durable on return."""
+    why = str(spent).removesuffix(".")
+    resume_at, items = next_midnight(zone, now), journal.mark.items
+    with journal.transaction() as connection:
+        connection.execute(_TABLE)
+        last = connection.execute("SELECT * FROM parks ORDER BY at DESC LIMIT 1").fetchone()
+        if last is not None and last[1] <= now and last[2] == items:
+            # it went on when it should and got nowhere: another time zone, or another clock
+            resume_at = min(resume_at, now + _TRY_AGAIN)
+        connection.execute("INSERT INTO parks VALUES (?, ?, ?, NULL)", (now, resume_at, items))
+    journal.set_state("parked", reason=why, resume_at=resume_at)
+    when = f"{datetime.fromtimestamp(resume_at, zone):%Y-%m-%d %H:%M} ({zone})"
+    error = Parked(
+        f"{why}. Job {journal.name} is parked until {when}: go on then with"
+        f" hubassoc resume {journal.name} (with --wait it waits by itself)"
+    )
+    error.resume_at = resume_at
+    return error
+
+
+def unpark(journal: Journal, now: float) -> None:
+    """Note that a job goes on, if it was parked."""
+    with journal.transaction() as connection:
+        connection.execute(_TABLE)
+        connection.execute("UPDATE parks SET resumed_at = ? WHERE resumed_at IS NULL", (now,))
+
+
+def wait_until(
+    moment: float,
     *,
-    wait: bool = False,
     now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Work, and park the job when the day's quota is spent; ``wait``: and go on when it is new.
-
-    ``work`` is called again after each rest, and takes the job up where its journal says.
-
-    Raises ``Parked``, and what ``work`` raises.
-    """
-    while True:
-        _unpark(journal, now())
-        try:
-            await work()
-        except DailyQuotaSpent as spent:
-            why = str(spent).removesuffix(".")
-            resume_at = _park(journal, why, zone, now())
-            when = f"{datetime.fromtimestamp(resume_at, zone):%Y-%m-%d %H:%M} ({zone})"
-            if not wait:
-                raise Parked(
-                    f"{why}. Job {journal.name} is parked until {when}: go on then with"
-                    f" hubassoc resume {journal.name} (with --wait it waits by itself)"
-                ) from spent
-            _log.warning("%s: waiting until %s", why, when)
-        else:
-            return
-        while (left := resume_at - now()) > 0:  # noqa: ASYNC110  (nobody sets a wall clock's event)
-            await asyncio.sleep(min(left, _LOOK_EVERY))
+    """Sleep until a moment of the wall clock, seconds since 1970."""
+    while (left := moment - now()) > 0:
+        sleep(min(left, _LOOK_EVERY))
 
 
 def next_midnight(zone: tzinfo, now: float) -> float:
@@ -88,24 +92,3 @@ def parks(path: Path) -> list[Park]:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'parks'").fetchall():
             return []
         return [Park(*row) for row in connection.execute("SELECT * FROM parks ORDER BY at")]
-
-
-def _park(journal: Journal, reason: str, zone: tzinfo, now: float) -> float:
-    """Note that the job rests, and return until when."""
-    resume_at, items = next_midnight(zone, now), journal.mark.items
-    with journal.transaction() as connection:
-        connection.execute(_TABLE)
-        last = connection.execute("SELECT * FROM parks ORDER BY at DESC LIMIT 1").fetchone()
-        if last is not None and last[1] <= now and last[2] == items:
-            # it went on when it should and got nowhere: another time zone, or another clock
-            resume_at = min(resume_at, now + _TRY_AGAIN)
-        connection.execute("INSERT INTO parks VALUES (?, ?, ?, NULL)", (now, resume_at, items))
-    journal.set_state("parked", reason=reason, resume_at=resume_at)
-    return resume_at
-
-
-def _unpark(journal: Journal, now: float) -> None:
-    """Note that the job goes on."""
-    with journal.transaction() as connection:
-        connection.execute(_TABLE)
-        connection.execute("UPDATE parks SET resumed_at = ? WHERE resumed_at IS NULL", (now,))

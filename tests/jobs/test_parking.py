@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator.portal import EPOCH
 from hubassoc_async.emulator.settings import Limits
 from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, find_job
-from hubassoc_async.jobs.parking import Parked, next_midnight, parks, run_parking
+from hubassoc_async.jobs.parking import next_midnight, park, parks, unpark, wait_until
 from tests.client.portals import client_of, portal_of
 from tests.virtual_time import on_virtual_time
 
@@ -59,54 +60,53 @@ def test_a_known_midnight() -> None:
     assert next_midnight(BERLIN, noon) - noon == 25 * 3600
 
 
-@on_virtual_time
-async def test_it_parks_and_says_when_and_how_to_go_on(journal: Journal) -> None:
+def test_it_parks_and_says_when_and_how_to_go_on(journal: Journal) -> None:
     """State, time and reason are in the journal; the error names the command."""
     now = datetime(2026, 11, 22, 15, 0, tzinfo=BERLIN).timestamp()
-
-    async def spent() -> None:
-        raise DailyQuotaSpent("the day is spent")
-
-    with pytest.raises(Parked, match=r"until 2026-11-23 00:00 \(Europe/Berlin\).*resume rest"):
-        await run_parking(journal, spent, BERLIN, now=lambda: now)
+    said = park(journal, DailyQuotaSpent("the day is spent."), BERLIN, now)
+    assert "spent. Job rest is parked until 2026-11-23 00:00 (Europe/Berlin)" in str(said)
+    assert "hubassoc resume rest" in str(said)
     info = find_job("rest", journal.path.parent)
     assert (info.state, info.resume_at) == ("parked", now + 9 * 3600)
     assert info.reason == "the day is spent"
 
 
-@on_virtual_time
-async def test_where_midnight_brings_nothing_it_tries_again_every_hour(journal: Journal) -> None:
+def test_where_midnight_brings_nothing_it_tries_again_every_hour(journal: Journal) -> None:
     """A wrong time zone costs hours, not days; once something was done, midnight counts again."""
     start = datetime(2026, 11, 22, 15, 0, tzinfo=UTC).timestamp()
-    clock = [start]
-    tried = []
-
-    async def spent() -> None:
-        tried.append((clock[0] - start) / 3600)
-        if len(tried) == 4:
+    now, tried = start, []
+    for attempt in range(6):
+        unpark(journal, now)
+        tried.append((now - start) / 3600)
+        if attempt == 3:
             journal.commit(Mark(items=100))
-        raise DailyQuotaSpent("the day is spent")
-
-    for _ in range(6):
-        with pytest.raises(Parked):
-            await run_parking(journal, spent, UTC, now=lambda: clock[0])
-        clock[0] = journal.info.resume_at or 0.0
+        now = park(journal, DailyQuotaSpent("the day is spent"), UTC, now).resume_at
     assert tried == [0, 9, 10, 11, 33, 34]
-    assert [park.resumed_at for park in parks(journal.path)][:2] == [
-        start + h * 3600 for h in (9, 10)
-    ]
+    resumed = [one.resumed_at for one in parks(journal.path)]
+    assert resumed == [*(start + hours * 3600 for hours in tried[1:]), None]
+
+
+def test_a_machine_that_slept_wakes_when_it_is_time() -> None:
+    """However late a sleep ends, the clock is looked at, once a minute at least."""
+    clock = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        assert seconds <= 60
+        clock[0] += 3600 if clock[0] == 1060 else seconds
+
+    wait_until(5000.0, now=lambda: clock[0], sleep=sleep)
+    assert 5000 <= clock[0] < 5060
 
 
 @on_virtual_time
-async def test_with_wait_it_goes_on_after_each_midnight_of_the_portal(journal: Journal) -> None:
+async def test_each_day_of_the_portal_is_used_to_its_end(journal: Journal) -> None:
     """Ten requests a day and 25 to send: three days, nothing asked in between, all of it read."""
-    portal = portal_of(
-        25_000, companies=1, limits=Limits(associations_daily=10), time_zone="Asia/Tokyo"
-    )
-    loop = asyncio.get_running_loop()
+    limits = Limits(associations_daily=10)
+    portal = portal_of(25_000, companies=1, limits=limits, time_zone="Asia/Tokyo")
+    zone, loop, epoch = ZoneInfo("Asia/Tokyo"), asyncio.get_running_loop(), EPOCH.timestamp()
     read: set[str] = set()
 
-    async def work() -> None:
+    async def work(client: AssociationsClient) -> None:
         ids = (one for one in range(1, 25_001) if str(one) not in read)
         async with client.stream_read("contacts", "companies", ids) as outcomes:
             async for batch in outcomes.batches():
@@ -114,15 +114,13 @@ async def test_with_wait_it_goes_on_after_each_midnight_of_the_portal(journal: J
                 journal.commit(Mark(items=len(read)))
 
     async with client_of(portal, concurrency=1) as client:
-        zone = ZoneInfo("Asia/Tokyo")
-        now = lambda: EPOCH.timestamp() + loop.time()  # noqa: E731
-        await run_parking(journal, work, zone, wait=True, now=now)
-    assert len(read) == 25_000
-    days = [
-        datetime.fromtimestamp(EPOCH.timestamp() + asked.time, zone).date()
-        for asked in portal.requests
-        if asked.status != 429
-    ]
+        while len(read) < 25_000:
+            try:
+                await work(client)
+            except DailyQuotaSpent as spent:
+                parked = park(journal, spent, zone, epoch + loop.time())
+                await asyncio.sleep(parked.resume_at - epoch - loop.time())
+    answered = [asked.time for asked in portal.requests if asked.status != 429]
+    days = [datetime.fromtimestamp(epoch + at, zone).date() for at in answered]
     assert [days.count(day) for day in sorted(set(days))] == [10, 10, 5]
     assert portal.log.statuses[429] == 2
-    assert len(parks(journal.path)) == 2
