@@ -142,7 +142,7 @@ class Journal:
         path = _path(name, directory)
         journal = cls(path, _locked(path))
         try:
-            _check_free(name, journal._version())
+            _check_free(name, _version(journal.connection))
             now = time.time()
             row = (
                 _json(spec),
@@ -181,7 +181,7 @@ class Journal:
             )
         journal = cls(path, _locked(path))
         try:
-            _check_format(path, journal._version())
+            _check_format(path, _version(journal.connection))
             if expect is not None:
                 check_same(name, journal.spec, expect)
             with journal.transaction() as connection:
@@ -273,11 +273,6 @@ class Journal:
             self.path.with_suffix(ending).unlink(missing_ok=True)
         self._lock.close()
 
-    def _version(self) -> int:
-        """The format of the journal; 0 for a file that never became one."""
-        (version,) = self.connection.execute("pragma user_version").fetchone()
-        return int(version)
-
 
 def jobs_directory() -> Path:
     """Where journals are, unless told otherwise."""
@@ -298,7 +293,11 @@ def jobs(directory: Path | None = None) -> list[JobInfo]:
 
 def has_job(name: str, directory: Path | None = None) -> bool:
     """Whether a job of that name was begun. Raises ``JournalError`` for what cannot be a name."""
-    return _path(name, directory or jobs_directory()).exists()
+    path = _path(name, directory or jobs_directory())
+    if not path.exists():
+        return False
+    with closing(_connect(path, "rw")) as connection:
+        return _version(connection) != 0  # else it died before it began
 
 
 def find_job(name: str, directory: Path | None = None) -> JobInfo:
@@ -394,12 +393,17 @@ def _runs(path: Path) -> bool:
 
 def _look(path: Path) -> JobInfo:
     with closing(_connect(path, "rw")) as connection:
-        (version,) = connection.execute("pragma user_version").fetchone()
-        _check_format(path, version)
+        _check_format(path, _version(connection))
         info = _info(path, connection)
     if info.state == "running" and not _runs(path):
         return msgspec.structs.replace(info, state="stopped", reason="its process was killed")
     return info
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The format of a journal; 0 for a file that never became one."""
+    (version,) = connection.execute("pragma user_version").fetchone()
+    return int(version)
 
 
 def _check_free(name: str, version: int) -> None:
