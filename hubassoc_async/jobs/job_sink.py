@@ -82,8 +82,8 @@ class LinesFile:
     members one after the other are one gzip file.
     """
 
-    chunk_ids = 10_000
-    chunk_rows = 50_000
+    chunk_ids = 5_000
+    chunk_rows = 25_000
 
     def __init__(self, target: Target, lines: Lines) -> None:
         """Raises ``UsageError`` for what is no file and so cannot be gone back in."""
