@@ -20,6 +20,7 @@ from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import sources
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import OpenStream, Target, open_target
+from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import Source, SourceError
 
@@ -117,6 +118,18 @@ def open_ids(ids: str, column: str | None) -> Source:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         _cannot("read", "--ids", ids, error)
+
+
+def open_links(links: str, *, option: str, typed: bool) -> PairSource:
+    """Open what an option names, or stdin. Raises ``click.UsageError``."""
+    try:
+        if links == STREAM:
+            return open_pairs(open(0, "rb", buffering=0, closefd=False), typed=typed)
+        return open_pairs(links, typed=typed)
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        _cannot("read", option, links, error)
 
 
 def _sink(arguments: Arguments, output: Path | None) -> Sink:

@@ -5,6 +5,7 @@ import click
 from hubassoc_async.cli.demo import demo
 from hubassoc_async.cli.emulator import emulator_command
 from hubassoc_async.cli.export import export
+from hubassoc_async.cli.importing import import_command
 from hubassoc_async.cli.jobs import jobs_command, resume, status
 from hubassoc_async.cli.labels import labels
 from hubassoc_async.cli.limits import limits
@@ -30,6 +31,7 @@ hubassoc.add_command(emulator_command)
 for name, command in COMMANDS.items():
     hubassoc.add_command(command, name)
 hubassoc.add_command(export)
+hubassoc.add_command(import_command)
 hubassoc.add_command(resume)
 hubassoc.add_command(jobs_command)
 hubassoc.add_command(status)

@@ -203,8 +203,10 @@ def connection(
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     arguments.pop("portal")
-    names = ("api_version", "base_url", "quota", "pacing", "concurrency", "verbose", "quiet")
-    names = (*names, "time_zone")
+    names = (
+        *("api_version", "base_url", "quota", "pacing", "time_zone"),
+        *("concurrency", "verbose", "quiet"),
+    )
     return Connection(
         daily_reserve=daily,
         shared=shared,

@@ -14,7 +14,7 @@ from rich.console import Console
 from hubassoc_async.cli.arguments import open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.export_run import ExportOptions, ExportRun
-from hubassoc_async.cli.journaled_run import run_job
+from hubassoc_async.cli.journaled_run import begin_job, run_job
 from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_of
@@ -25,7 +25,6 @@ from hubassoc_async.jobs.journal import (
     JournalError,
     check_same,
     fingerprint,
-    has_job,
 )
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.spool import Spool
@@ -91,7 +90,7 @@ def export(context: click.Context, /, **arguments: Any) -> None:
         spec = _spec(arguments, options, source)
         ends = spec.from_object_type, spec.to_object_type
         open_job_sink(arguments["to"], *ends, job="new")  # refused before there is a journal
-        journal = _begin(arguments["job"], spec, told(context))
+        journal = begin_job(arguments["job"], spec, told(context))
         run = ExportRun(
             _options(
                 journal, options, source, target=arguments["to"], summary=arguments["summary"]
@@ -155,20 +154,6 @@ def discard_export(journal: Journal) -> None:
     open_job_sink(
         spec.target, spec.from_object_type, spec.to_object_type, job=journal.name
     ).discard()
-
-
-def _begin(name: str | None, spec: JobSpec, arguments: dict[str, Any]) -> Journal:
-    """A new job, or the same one that was begun under this name and is not complete."""
-    if name is None or not has_job(name):
-        return Journal.create(name, spec, arguments=arguments)
-    journal = Journal.open(name, expect=spec)
-    if journal.state == "complete":
-        journal.close()
-        raise JournalError(
-            f"job {name!r} is complete: give this one another name, or forget that one"
-            f" (hubassoc jobs --forget {name})"
-        )
-    return journal
 
 
 def _spec(arguments: dict[str, Any], options: Connection, source: Source | None) -> JobSpec:

@@ -14,6 +14,7 @@ from rich.console import Console
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export import discard_export, resume_export
+from hubassoc_async.cli.importing import discard_import, resume_import
 from hubassoc_async.cli.journaled_run import JournaledRun, run_job
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
@@ -43,7 +44,10 @@ class Kind(NamedTuple):
     """Removes what a job has written and not finished."""
 
 
-KINDS: Final[dict[str, Kind]] = {"export": Kind(resume_export, discard_export)}
+KINDS: Final[dict[str, Kind]] = {
+    "export": Kind(resume_export, discard_export),
+    "import": Kind(resume_import, discard_import),
+}
 """Every kind of job that ``JobSpec.kind`` can name."""
 
 

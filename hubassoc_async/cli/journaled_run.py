@@ -21,7 +21,7 @@ from hubassoc_async.cli.display import Shown, local_time
 from hubassoc_async.cli.job_run import Job, JobOptions, JobRun
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, UsageError
-from hubassoc_async.jobs.journal import Journal
+from hubassoc_async.jobs.journal import JobSpec, Journal, JournalError, has_job
 from hubassoc_async.jobs.parking import Parked, park, unpark, wait_until
 from hubassoc_async.jobs.report import write_report
 from hubassoc_async.jobs.sampling import Sampler
@@ -131,6 +131,23 @@ class JournaledRun(JobRun[P]):
             yield f"  failures: {options.failures}"
         if job is not None and not job.complete:
             yield f"  go on with: hubassoc resume {options.journal.name}"
+
+
+def begin_job(name: str | None, spec: JobSpec, arguments: dict[str, Any]) -> Journal:
+    """Begin a job, or take up the same one that was begun under this name and is not complete.
+
+    Raises ``JournalError`` when it is another one, or complete.
+    """
+    if name is None or not has_job(name):
+        return Journal.create(name, spec, arguments=arguments)
+    journal = Journal.open(name, expect=spec)
+    if journal.state == "complete":
+        journal.close()
+        raise JournalError(
+            f"job {name!r} is complete: give this one another name, or forget that one"
+            f" (hubassoc jobs --forget {name})"
+        )
+    return journal
 
 
 def run_job(

@@ -7,20 +7,18 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import beside
+from hubassoc_async.cli.arguments import beside, open_links
 from hubassoc_async.cli.connecting import STREAM, F, connecting, connection
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.write_run import WriteOptions, WriteRun, dry_run
 from hubassoc_async.jobs.files import OpenStream
-from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FailureSink
-from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import WriteOperation
 
@@ -175,22 +173,11 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
     write = WriteOptions(
         **msgspec.structs.asdict(options) | {"summary": summary},
         order=order,
-        source=_source(file, typed=operation in ("create", "archive_labels")),
+        source=open_links(pairs, option="--pairs", typed=operation in ("create", "archive_labels")),
         failures=FailureSink(failures, order.origin(options.api_version).letter, stream=lines),
         unwritten=unwritten,
     )
     return dry_run(write, console) if only_planned else WriteRun(write, console)()
-
-
-def _source(file: Path | None, *, typed: bool) -> PairSource:
-    stream: Path | IO[bytes]
-    stream = open(0, "rb", buffering=0, closefd=False) if file is None else file  # noqa: SIM115
-    try:
-        return open_pairs(stream, typed=typed)
-    except SourceError as error:
-        raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"--pairs: cannot read {file}: {error.strerror}") from error
 
 
 def _check_files(pairs: Path | None, written: dict[str, Path | None]) -> None:

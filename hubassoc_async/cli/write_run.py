@@ -5,12 +5,13 @@ Knows: what a write is told and says. Does not know: how arguments are spelt, si
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hubassoc_async.cli.display import counted
+from hubassoc_async.cli.display import Shown, counted
 from hubassoc_async.cli.job_run import (
     COMPLETE,
     ERROR,
@@ -47,6 +48,15 @@ class WriteOptions(JobOptions, kw_only=True):
         order = self.order
         what = order.operation.replace("_", "-")
         return f"{what} {order.from_object_type} → {order.to_object_type}"
+
+
+class WriteFigures(Shown, Protocol):
+    """What there is to say of any write."""
+
+    @property
+    def written(self) -> int: ...
+    @property
+    def unchanged(self) -> int: ...
 
 
 class WriteSummary(msgspec.Struct):
@@ -109,23 +119,11 @@ class WriteRun(JobRun[WriteProgress]):
             stale.unlink()
 
     def _summary(self, progress: WriteProgress) -> WriteSummary:
-        return WriteSummary(
-            links=progress.done,
-            written=progress.written,
-            unchanged=progress.unchanged,
-            failed=progress.failed,
-            requests=progress.requests,
-            retries=progress.retries,
-            rate_limited=progress.rate_limited,
-            seconds=round(progress.seconds, 3),
-        )
+        return write_summary(progress)
 
     def _summary_lines(self, progress: WriteProgress) -> Iterator[str]:
         yield done_line(self._options.title, progress, "link")
-        yield (
-            f"  {progress.written:,} written, {progress.unchanged:,} unchanged,"
-            f" {progress.failed:,} failed"
-        )
+        yield written_line(progress)
         yield requests_line(progress)
 
     def _files(self) -> Iterator[str]:
@@ -137,6 +135,28 @@ class WriteRun(JobRun[WriteProgress]):
         if job.unwritten is not None:
             rest = counted(job.remaining, "link")
             yield f"  not written: {job.unwritten} ({rest}; go on with --pairs {job.unwritten})"
+
+
+def write_summary(progress: WriteFigures) -> WriteSummary:
+    """Make what ``--summary`` writes."""
+    return WriteSummary(
+        links=progress.done,
+        written=progress.written,
+        unchanged=progress.unchanged,
+        failed=progress.failed,
+        requests=progress.requests,
+        retries=progress.retries,
+        rate_limited=progress.rate_limited,
+        seconds=round(progress.seconds, 3),
+    )
+
+
+def written_line(progress: WriteFigures) -> str:
+    """Say what became of the links."""
+    return (
+        f"  {progress.written:,} written, {progress.unchanged:,} unchanged,"
+        f" {progress.failed:,} failed"
+    )
 
 
 def dry_run(options: WriteOptions, console: Console) -> int:

@@ -163,7 +163,8 @@ def _failures(path: Path) -> str:
     ]
     names = "category", "worth replaying", "one of them"
     head = "".join(f"<th>{name}</th>" for name in names)
-    return f'<table><tr><th class="n">number</th>{head}</tr>{"".join(rows)}</table><p class="soft">{escape(str(path))}</p>'
+    table = f'<table><tr><th class="n">number</th>{head}</tr>{"".join(rows)}</table>'
+    return f'{table}<p class="soft">{escape(str(path))}</p>'
 
 
 def _described(job: JobInfo) -> Iterator[tuple[str, str]]:
