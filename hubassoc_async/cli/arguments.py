@@ -39,10 +39,12 @@ class Arguments(msgspec.Struct, kw_only=True):
     summary: Path | None = None
 
 
-def open_read(arguments: Arguments, connection: Connection, console: Console) -> ReadOptions:
+def open_read(
+    arguments: Arguments, connection: Connection, console: Console, *, source: Source | None = None
+) -> ReadOptions:
     """Check the arguments against each other and open what they name.
 
-    Failures that have no file are lines on the console.
+    Failures that have no file are lines on the console. ``source``: what ``ids`` names, opened.
 
     Raises ``click.UsageError`` when they cannot be right: nothing was asked and no file written.
     """
@@ -50,7 +52,7 @@ def open_read(arguments: Arguments, connection: Connection, console: Console) ->
     failures = arguments.failures or beside(output, ".failures.ndjson")
     unread = arguments.unread or beside(output, ".unread.txt")
     _check_files(arguments, output, failures, unread)
-    source = open_ids(arguments.ids, arguments.id_column)
+    source = source or open_ids(arguments.ids, arguments.id_column)
     try:
         sink = _sink(arguments, output)
     except BaseException as error:

@@ -11,6 +11,7 @@ from hubassoc_async.cli.labels import labels
 from hubassoc_async.cli.limits import limits
 from hubassoc_async.cli.plan import plan
 from hubassoc_async.cli.read import read
+from hubassoc_async.cli.replay import replay
 from hubassoc_async.cli.write import COMMANDS
 
 
@@ -33,6 +34,7 @@ for name, command in COMMANDS.items():
 hubassoc.add_command(export)
 hubassoc.add_command(import_command)
 hubassoc.add_command(resume)
+hubassoc.add_command(replay)
 hubassoc.add_command(jobs_command)
 hubassoc.add_command(status)
 hubassoc.add_command(labels)

@@ -17,8 +17,8 @@ from hubassoc_async.jobs.job_sink import public_name
 from hubassoc_async.jobs.journal import find_job
 
 _TOLD: Final = "hubassoc told"
-_PATHS: Final = ("ids", "failures", "token_file", "daily_count")
-_PLACES: Final = ("to", "links")
+_PATHS: Final = ("failures", "token_file", "daily_count")
+_PLACES: Final = ("ids", "to", "links")
 _NOT_KEPT: Final = ("job", "summary", "report", "verbose", "quiet")
 
 report_option: Final = click.option(

@@ -75,7 +75,7 @@ class KilledJob:
         self._journals = at / "jobs"
         self._environment = {"HUBASSOC_JOBS": str(self._journals), **sink.environment}
         ends = ("--base-url", url, "--quota", QUIET_QUOTA, "--concurrency", "2")
-        self._begin = (
+        self._begin: tuple[object, ...] = (
             *("export", "contacts", "companies", "--ids", ids, "--job", "killed"),
             *("--to", sink.target(self.place), *ends),
         )
