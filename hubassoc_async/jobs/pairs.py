@@ -25,8 +25,11 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "type": ("type_id", "association_type_id"),
     "category": ("category", "association_category"),
     "label": ("label",),
+    "from_type": ("from_object_type",),
+    "to_type": ("to_object_type",),
 }
 """Names of the columns, best first, in any case."""
+_TYPES: Final = {"from_type", "to_type"}
 
 
 class PairSource(Protocol):
@@ -50,9 +53,9 @@ class PairSource(Protocol):
         """Whether the next link can be long in coming, as from a pipe."""
 
 
-def open_pairs(place: str | Path | IO[bytes], *, typed: bool) -> PairSource:
+def open_pairs(place: str | Path | IO[bytes], *, typed: bool | None) -> PairSource:
     """Open pairs, or with ``typed`` links: a file, whose content says what it is, a folder of
-    Parquet files, or a database's URL (``Database``).
+    Parquet files, or a database's URL (``Database``). None: with types if it has any.
 
     Raises ``SourceError`` when it lacks a column or is none of the formats, and ``OSError``.
     """
@@ -71,12 +74,15 @@ class PairFile(TextFile[Link]):
 
     other = "give it as a file, it cannot be read from a pipe or compressed"
 
-    def __init__(self, file: Path | IO[bytes], *, typed: bool) -> None:
+    def __init__(self, file: Path | IO[bytes], *, typed: bool | None) -> None:
         """``typed``: whether links have types, and a file without any cannot be right.
 
         Raises ``SourceError`` and ``OSError``.
         """
-        self._typed = typed
+        self._needs_types = bool(typed)
+        self._typed = typed is not False
+        self.object_types: tuple[str, str] | None = None
+        """Those of its first row, once that was read and where it says them."""
         super().__init__(file)
 
     def _parse(self, first: str, text: io.TextIOWrapper) -> Iterator[Link]:
@@ -91,7 +97,7 @@ class PairFile(TextFile[Link]):
             raise SourceError(f"{self.name} is a JSON array: write one link a line (jq -c '.[]')")
         rows = {d: next(csv.reader([first], delimiter=d), []) for d in DELIMITERS}
         delimiter = max(rows, key=lambda one: len(rows[one]))
-        columns = _columns(self.name, rows[delimiter], typed=self._typed)
+        columns = _columns(self.name, rows[delimiter], typed=self._needs_types)
         return self._csv(lines, delimiter, columns)
 
     def _csv(self, lines: Iterator[str], delimiter: str, columns: dict[str, int]) -> Iterator[Link]:
@@ -105,6 +111,8 @@ class PairFile(TextFile[Link]):
                 if not any(map(str.strip, row)):
                     continue
                 row += [""] * (max(columns.values()) + 1 - len(row))
+                if self.object_types is None and columns.keys() >= _TYPES:
+                    self.object_types = row[columns["from_type"]], row[columns["to_type"]]
                 types: tuple[TypeGiven, ...] = ()
                 if self._typed:
                     cells = tuple(row[at] if at >= 0 else "" for at in kinds)
@@ -135,7 +143,7 @@ class PairFile(TextFile[Link]):
         except msgspec.DecodeError as error:
             raise SourceError(f"{self.name}: its first line is not JSON: {error}") from None
         if not isinstance(item.get("to"), list):
-            typed = self._typed and "association_types" not in item
+            typed = self._needs_types and "association_types" not in item
             _columns(self.name, list(item), typed=typed)
 
     def _links(self, item: dict[str, Any], number: int) -> Iterator[Link]:
@@ -155,17 +163,20 @@ class PairFile(TextFile[Link]):
 class ColumnPairs:
     """The links in typed rows, in their order; rows are counted from 1."""
 
-    def __init__(self, columns: Columns, *, typed: bool) -> None:
+    def __init__(self, columns: Columns, *, typed: bool | None) -> None:
         """Raises ``SourceError`` when a column is missing."""
         self.name, self.path, self.blocks = columns.name, columns.path, columns.blocks
         self._source = columns
-        self._typed = typed
+        self._typed = typed is not False
+        self.object_types: tuple[str, str] | None = None
+        """Those of its first row, once that was read and where it says them."""
         try:
-            found = _columns(self.name, columns.names, typed=typed)
+            found = _columns(self.name, columns.names, typed=bool(typed))
         except SourceError:
             columns.close()
             raise
-        self._places = found if typed else {end: found[end] for end in ("from", "to")}
+        wanted = found.keys() if self._typed else {"from", "to"}
+        self._places = {what: at for what, at in found.items() if what in wanted}
 
     @property
     def fraction(self) -> float | None:
@@ -180,6 +191,8 @@ class ColumnPairs:
         row = 0
         for lists in self._source.lists(list(self._places.values())):
             named = dict(zip(self._places, lists, strict=True))
+            if lists[0] and named.keys() >= _TYPES:
+                self.object_types = str(named["from_type"][0]), str(named["to_type"][0])
             blank = [None] * len(lists[0])
             kinds = (named.get(name, blank) for name in ("type", "category", "label"))
             for from_id, to_id, *cells in zip(named["from"], named["to"], *kinds, strict=True):
@@ -227,7 +240,7 @@ def _types(type_id: str, category: str, label: str) -> tuple[TypeGiven, ...]:
     type_id, category, label = type_id.strip(), category.strip(), label.strip()
     if type_id.isascii() and type_id.isdigit():
         number = int(type_id)
-        return (AssociationType(category, number),) if category else (number,)
+        return (AssociationType(category, number, label or None),) if category else (number,)
     given = type_id or label
     return (given,) if given else ()
 

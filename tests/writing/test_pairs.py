@@ -11,7 +11,7 @@ from hubassoc_async.jobs.pairs import open_pairs
 from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.model import AssociationType, Link
 
-KIND = AssociationType("USER_DEFINED", 28)
+KIND = AssociationType("USER_DEFINED", 28, "Decision maker")
 CSV = """\
 From_Object_Id;to_object_id;category;type_id;label
 1;101;USER_DEFINED;28;Decision maker
@@ -91,7 +91,7 @@ def test_parquet(tmp_path: Path) -> None:
             "to_object_id": ["101", "102", None],
             "type_id": [28, 279, None],
             "category": ["USER_DEFINED", None, None],
-            "label": [None, None, "Decision maker"],
+            "label": ["Decision maker", None, "Decision maker"],
             "other": [0.5, 0.5, 0.5],
         }
     )
