@@ -3,7 +3,6 @@
 Knows: turns, waits, attempts. Does not know: what is in a batch, JSON, who wants the outcomes.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sized
 from itertools import count
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 
 from hubassoc_async.errors import TransportError
 from hubassoc_async.pacing import Clock, Pacer, Pacers, Turn
+from hubassoc_async.pacing.clock import sleep
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
 from hubassoc_async.protocol.quota import bucket_of, signal_of
@@ -208,18 +208,3 @@ class Sender:
                 "halving a batch of %d after %d attempts: %s", inputs, attempts, problem.message
             )
         return outcomes
-
-
-async def sleep(clock: Clock, seconds: float) -> None:
-    """Sleep on a given clock."""
-    done = asyncio.get_running_loop().create_future()
-
-    def wake() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    timer = clock.call_at(clock.time() + seconds, wake)
-    try:
-        await done
-    finally:
-        timer.cancel()

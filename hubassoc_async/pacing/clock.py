@@ -3,6 +3,7 @@
 Knows: nothing else of this package.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,3 +23,13 @@ class Clock(Protocol):
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> TimerHandle:
         """Call back at that time."""
+
+
+async def sleep(clock: Clock, seconds: float) -> None:
+    """Sleep on a given clock."""
+    done = asyncio.Event()
+    timer = clock.call_at(clock.time() + seconds, done.set)
+    try:
+        await done.wait()
+    finally:
+        timer.cancel()

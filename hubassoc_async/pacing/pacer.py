@@ -203,7 +203,7 @@ class Pacer:
                 if not self._lanes:
                     return
                 if self._shared is not None:
-                    await self._reserved(self._shared)
+                    await self._shared.turn()
                 elif self._window is not None:
                     await self._limiter(self._window).acquire()
                 if self._wait() == 0 and self._lanes:
@@ -219,23 +219,6 @@ class Pacer:
             self._lanes.fail(error)  # the day's quota is spent, or the shared one out of reach
         finally:
             self._dispatcher = None
-
-    async def _reserved(self, shared: SharedWindow) -> None:
-        """Wait for a turn of the log. One that we wake up too late for is left for the next."""
-        while True:
-            ahead = await shared.reserve()
-            due = self._clock.time() + ahead
-            await self._sleep(ahead)
-            if self._clock.time() - due <= shared.latest:
-                return
-
-    async def _sleep(self, seconds: float) -> None:
-        done = asyncio.Event()
-        timer = self._clock.call_at(self._clock.time() + seconds, done.set)
-        try:
-            await done.wait()
-        finally:
-            timer.cancel()
 
     def _limiter(self, window: Window) -> AsyncLimiter:
         """The smoother: a new one for a new limit, as changing one changes only its burst."""

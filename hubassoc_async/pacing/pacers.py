@@ -14,7 +14,7 @@ from hubassoc_async.pacing.clock import Clock
 from hubassoc_async.pacing.daily import DailyBudget, DailyCount
 from hubassoc_async.pacing.pacer import Pacer
 from hubassoc_async.pacing.quota import Mode, Quota, Quotas, quotas_of
-from hubassoc_async.pacing.shared import Log, SharedQuota, SharedWindow
+from hubassoc_async.pacing.shared import Log, Rule, SharedQuota, SharedWindow
 from hubassoc_async.pacing.shared_file import FileLog
 from hubassoc_async.pacing.shared_redis import RedisLog
 from hubassoc_async.protocol.quota import Bucket
@@ -95,9 +95,10 @@ class Pacing:
         if shared is None:
             return None
         name = f"{shared.portal}:{bucket}"
+        rule = Rule.of(shared, quota)
         log: Log
         if shared.url.startswith("file://"):
-            log = FileLog(Path(url2pathname(urlsplit(shared.url).path)), name, quota, shared.guard)
+            log = FileLog(Path(url2pathname(urlsplit(shared.url).path)), name, rule)
         else:
-            log = RedisLog(shared.url, name, quota, shared.guard)
+            log = RedisLog(shared.url, name, rule)
         return SharedWindow(shared, quota, log, clock)

@@ -11,35 +11,41 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from hubassoc_async.pacing.quota import Quota
-from hubassoc_async.pacing.shared import SPACING
+from hubassoc_async.pacing.shared import Rule
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS turns (name TEXT, turn REAL);
 CREATE INDEX IF NOT EXISTS turns_by_time ON turns (name, turn);
 CREATE TABLE IF NOT EXISTS floors (name TEXT PRIMARY KEY, floor REAL);
 """
-Work = Callable[[float, sqlite3.Connection], float]
+T = TypeVar("T")
+Work = Callable[[float, sqlite3.Connection], T]
 _BUSY_SECONDS = 2.0  # a transaction takes some 0.1 ms: who waits longer finds the file out of reach
 
 
 class FileLog:
     """Reservations of one bucket of one portal, in a file that many processes open."""
 
-    def __init__(self, path: Path, name: str, quota: Quota, guard: float) -> None:
+    def __init__(
+        self, path: Path, name: str, rule: Rule, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``now``: a clock that all who open the file share."""
         self._path = path
         self._name = name
-        self._limit = quota.limit
-        self._window = quota.seconds
-        self._held = quota.seconds * (1 + guard)
-        self._spacing = quota.seconds / quota.limit / SPACING
+        self._rule = rule
+        self._now = now
         self._opened: sqlite3.Connection | None = None
         self._lock = threading.Lock()  # a thread outlives the task that was cancelled
 
-    async def reserve(self, *, known: bool) -> float:
+    async def time(self) -> float:
         """See ``Log``."""
-        return await self._run(lambda now, db: self._reserve(now, db, known=known))
+        return self._now()
+
+    async def reserve(self, *, clear: float) -> tuple[float, float]:
+        """See ``Log``. A file that has no turns is new: it is not lost while it is open."""
+        return await self._run(lambda now, db: self._reserve(now, db, clear))
 
     async def pause(self, seconds: float) -> None:
         """See ``Log``."""
@@ -49,47 +55,47 @@ class FileLog:
         """Close the file."""
         await asyncio.to_thread(self._close)
 
-    def _reserve(self, now: float, db: sqlite3.Connection, *, known: bool) -> float:
-        row = db.execute("SELECT max(turn) FROM turns WHERE name = ?", [self._name]).fetchone()
-        newest: float | None = row[0]
-        if newest is not None and newest > now + 10 * self._window + 120:  # of before a reboot
-            db.execute("DELETE FROM turns WHERE name = ?", [self._name])
-            db.execute("DELETE FROM floors WHERE name = ?", [self._name])
+    def _reserve(self, now: float, db: sqlite3.Connection, clear: float) -> tuple[float, float]:
+        rule, name = self._rule, [self._name]
+        newest: float | None
+        (newest,) = db.execute("SELECT max(turn) FROM turns WHERE name = ?", name).fetchone()
+        if newest is not None and newest > now + rule.far:  # of before a reboot
+            db.execute("DELETE FROM turns WHERE name = ?", name)
+            db.execute("DELETE FROM floors WHERE name = ?", name)
             newest = None
-        row = db.execute("SELECT floor FROM floors WHERE name = ?", [self._name]).fetchone()
-        turn = max(now, row[0] if row else now)
+        turn = now + clear
+        if floor := db.execute("SELECT floor FROM floors WHERE name = ?", name).fetchone():
+            turn = max(turn, floor[0])
         if newest is not None:
-            oldest = db.execute(
-                "SELECT turn FROM turns WHERE name = ? ORDER BY turn DESC LIMIT 1 OFFSET ?",
-                [self._name, self._limit - 1],
-            ).fetchone()
-            turn = max(turn, newest + self._spacing, oldest[0] + self._held if oldest else turn)
-        elif known and turn <= now:
-            turn = now + self._window
-            self._raise_floor(db, turn)
+            turn = max(turn, newest + rule.spacing)
+        oldest = db.execute(
+            "SELECT turn FROM turns WHERE name = ? ORDER BY turn DESC LIMIT 1 OFFSET ?",
+            [self._name, rule.limit - 1],
+        ).fetchone()
+        if oldest is not None:
+            turn = max(turn, oldest[0] + rule.held)
         db.execute("INSERT INTO turns VALUES (?, ?)", [self._name, turn])
-        db.execute("DELETE FROM turns WHERE name = ? AND turn < ?", [self._name, now - self._held])
-        return turn - now
+        db.execute("DELETE FROM turns WHERE name = ? AND turn < ?", [self._name, now - rule.held])
+        return now, turn
 
-    def _raise_floor(self, db: sqlite3.Connection, floor: float) -> float:
+    def _raise_floor(self, db: sqlite3.Connection, floor: float) -> None:
         db.execute(
             "INSERT INTO floors VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET floor = max(floor, excluded.floor)",
             [self._name, floor],
         )
-        return floor
 
-    async def _run(self, work: Work) -> float:
+    async def _run(self, work: Work[T]) -> T:
         return await asyncio.to_thread(self._transact, work)
 
-    def _transact(self, work: Work) -> float:
+    def _transact(self, work: Work[T]) -> T:
         """Work in one transaction: it is had or waited for as a whole."""
         with self._lock:
             try:
                 db = self._open()
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    result = work(time.monotonic(), db)
+                    result = work(self._now(), db)
                 except BaseException:
                     db.execute("ROLLBACK")
                     raise

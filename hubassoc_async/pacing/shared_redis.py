@@ -6,39 +6,36 @@ Knows: redis-py, Lua. Does not know: who waits, what a turn is for.
 from typing import TYPE_CHECKING, Any
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.pacing.quota import Quota
-from hubassoc_async.pacing.shared import SPACING
+from hubassoc_async.pacing.shared import Rule
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-# A list of the last N turns in microseconds, newest first, and the earliest time of the next.
-# Turn k is at least a window and a guard after turn k - N, and a spacing after turn k - 1. Nothing
-# in the script depends on a caller's clock. Lists that were lost begin again after a window.
+# A list of the last N turns in microseconds, newest first; see ``Rule``. Nothing in the script
+# depends on a caller's clock. An empty list may have been lost, as any is with a Redis that is
+# started again without its data: so turns begin when whatever it had given is past.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local guard, spacing = tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, held, spacing = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local lost, far, clear = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local newest = tonumber(redis.call('LINDEX', KEYS[1], 0))
-local floor = tonumber(redis.call('GET', KEYS[2]) or '0')
-if newest and newest > now + 10 * window + 120000000 then
+local turn = math.max(now + clear, tonumber(redis.call('GET', KEYS[2]) or '0'))
+if newest and newest > now + far then
   redis.call('DEL', KEYS[1])
-  newest, floor = nil, now + window
+  newest, turn = nil, now + clear
 end
-if not newest and ARGV[5] == '1' and floor < now then floor = now + window end
-local turn = math.max(now, floor)
 if newest then
   turn = math.max(turn, newest + spacing)
   local oldest = tonumber(redis.call('LINDEX', KEYS[1], limit - 1))
-  if oldest then turn = math.max(turn, oldest + window + guard) end
+  if oldest then turn = math.max(turn, oldest + held) end
+else
+  turn = math.max(turn, now + lost)
 end
 redis.call('LPUSH', KEYS[1], string.format('%.0f', turn))
 redis.call('LTRIM', KEYS[1], 0, limit - 1)
-local keep = string.format('%.0f', (turn - now + window + guard) / 1000 + 60000)
-redis.call('PEXPIRE', KEYS[1], keep)
-if floor > now then redis.call('SET', KEYS[2], string.format('%.0f', floor), 'PX', keep) end
-return string.format('%.0f', turn - now)
+redis.call('EXPIRE', KEYS[1], 2592000)
+return {string.format('%.0f', now), string.format('%.0f', turn)}
 """
 _PAUSE = """
 local t = redis.call('TIME')
@@ -55,23 +52,27 @@ _MICRO = 1_000_000
 class RedisLog:
     """Reservations of one bucket of one portal, in Redis."""
 
-    def __init__(self, url: str, name: str, quota: Quota, guard: float) -> None:
+    def __init__(self, url: str, name: str, rule: Rule) -> None:
         self._url = url
         # one hash slot for both keys, so that a cluster takes the script
         self._keys = (f"hubassoc:{{{name}}}:turns", f"hubassoc:{{{name}}}:floor")
-        window = quota.seconds * _MICRO
-        spacing = window / quota.limit / SPACING
-        self._numbers = [str(quota.limit), *(f"{n:.0f}" for n in (window, guard * window, spacing))]
+        times = rule.held, rule.spacing, rule.lost, rule.far
+        self._numbers = [str(rule.limit), *map(_micro, times)]
         self._redis: Redis | None = None
 
-    async def reserve(self, *, known: bool) -> float:
+    async def time(self) -> float:
         """See ``Log``."""
-        ahead = await self._eval(_RESERVE, self._keys, [*self._numbers, "1" if known else "0"])
-        return float(ahead) / _MICRO
+        seconds, micro = await self._eval("return redis.call('TIME')", (), [])
+        return int(seconds) + int(micro) / _MICRO
+
+    async def reserve(self, *, clear: float) -> tuple[float, float]:
+        """See ``Log``."""
+        now, turn = await self._eval(_RESERVE, self._keys, [*self._numbers, _micro(clear)])
+        return float(now) / _MICRO, float(turn) / _MICRO
 
     async def pause(self, seconds: float) -> None:
         """See ``Log``."""
-        await self._eval(_PAUSE, self._keys[1:], [f"{seconds * _MICRO:.0f}"])
+        await self._eval(_PAUSE, self._keys[1:], [_micro(seconds)])
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -105,3 +106,8 @@ class RedisLog:
                 retry=Retry(NoBackoff(), 1),  # a connection that was cut by a restart
             )
         return self._redis
+
+
+def _micro(seconds: float) -> str:
+    """Seconds as whole microseconds, as Lua is told them."""
+    return f"{seconds * _MICRO:.0f}"

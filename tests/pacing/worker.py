@@ -1,6 +1,6 @@
 """A process that uses a shared quota as fast as it may, and reports each request to a judge.
 
-``python -m tests.pacing.worker URL LIMIT/SECONDS JUDGE_PORT NAME CLOCK_OFF_SECONDS WITHOUT``
+``python -m tests.pacing.worker URL LIMIT/SECONDS JUDGE_PORT NAME CLOCK_OFF_SECONDS``
 """
 
 import asyncio
@@ -20,15 +20,10 @@ class Loop(asyncio.SelectorEventLoop):
         return super().time() + self.off
 
 
-async def work(url: str, quota: str, port: int, name: str, without: str) -> None:
+async def work(url: str, quota: str, port: int, name: str) -> None:
     """Ask for turns and use them, until killed."""
     _, sending = await asyncio.open_connection("127.0.0.1", port)
-    shared = SharedQuota(
-        url,
-        portal="123",
-        quota=Quota.parse(quota),
-        without="refuse" if without == "refuse" else "share",
-    )
+    shared = SharedQuota(url, portal="123", quota=Quota.parse(quota), guard=0.05)
     pacers = Pacing(shared, "strict").open(asyncio.get_running_loop())
     while True:
         turn = await pacers.of("associations").acquire()
@@ -37,9 +32,9 @@ async def work(url: str, quota: str, port: int, name: str, without: str) -> None
 
 
 if __name__ == "__main__":
-    url, quota, port, name, off, without = sys.argv[1:]
+    url, quota, port, name, off = sys.argv[1:]
     Loop.off = float(off)
     right = time.time
     time.time = lambda: right() + Loop.off
     with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(work(url, quota, int(port), name, without))
+        runner.run(work(url, quota, int(port), name))
