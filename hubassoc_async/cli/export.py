@@ -132,12 +132,13 @@ def resume_export(
     if spec.fingerprint:
         source = open_ids(arguments["ids"], arguments.get("id_column"))
     elif "ids" in arguments and not Spool(journal).complete:
-        if ids is None:
+        again = ids or arguments["ids"]
+        if ids is None and again == STREAM:
             raise JournalError(
                 f"the ids of job {journal.name!r} came from {spec.source} and had not all come:"
                 f" give all of them again, as hubassoc resume {journal.name} --ids FILE|-"
             )
-        source = open_ids(ids, arguments.get("id_column"))
+        source = open_ids(again, arguments.get("id_column"))
     now = msgspec.structs.replace(
         spec,
         api_version=connection.api_version,

@@ -6,34 +6,18 @@ class with the three methods of ``Sink``. Failures have a file of their own, in 
 Knows: formats and files. Does not know: reads, HubSpot, why an id failed.
 """
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from gzip import GzipFile
 from pathlib import Path
-from typing import IO, Final, Protocol, TypeAlias
+from typing import IO, Final, Protocol
 
 import msgspec
 
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.jobs.dead_letters import DeadLetter
 from hubassoc_async.jobs.files import Target, open_target
-from hubassoc_async.model import AssociationType, Failure, ObjectAssociations
-
-Types: TypeAlias = tuple[AssociationType, ...]
-
-COLUMNS: Final = (
-    "from_object_type",
-    "from_object_id",
-    "to_object_type",
-    "to_object_id",
-    "category",
-    "type_id",
-    "label",
-)
-"""Of the formats that have one row a (from, to, type)."""
-
-_KNOWN: Final = 10_000  # tuples of types remembered
+from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
+from hubassoc_async.model import Failure, ObjectAssociations
 
 FORMATS: Final = ("ndjson", "csv", "parquet")
 _ENDINGS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".parquet": "parquet"}
@@ -63,21 +47,19 @@ class Sink(Protocol):
         """Leave nothing behind. After a commit, do nothing."""
 
 
-class NdjsonSink:
-    """One line an id, those with no associations too.
+class LinesSink:
+    """Outcomes as lines, each batch written as it comes."""
 
-    The model's fields are the format's keys, so each batch is one call of the encoder.
-    """
-
-    def __init__(self, target: Target, *, packed: bool = False) -> None:
+    def __init__(self, target: Target, lines: Lines, *, packed: bool = False) -> None:
         self._target = target
+        self._lines = lines
         self._file = _packed(target.file) if packed else target.file
-        self._encode = msgspec.json.Encoder().encode_lines
+        self._file.write(lines.header)
         self.blocks = target.blocks
 
     def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
-        """Write a line for each."""
-        self._file.write(self._encode(outcomes))
+        """Write the lines of each."""
+        self._file.write(self._lines.encode(outcomes))
         if self.blocks:  # somebody waits for it at the other end
             self._file.flush()
 
@@ -90,60 +72,6 @@ class NdjsonSink:
     def abort(self) -> None:
         """Leave nothing behind."""
         self._target.abort()
-
-
-class CsvSink:
-    """One row a (from, to, type), under a header. An id with no associations has no row.
-
-    What csv makes of a type is kept with the tuple of types, of which a portal has a handful: the
-    writer itself on every row takes five times as long.
-    """
-
-    def __init__(
-        self, target: Target, from_object_type: str, to_object_type: str, *, packed: bool = False
-    ) -> None:
-        self._target = target
-        self._types = _row(from_object_type), _row(to_object_type)
-        self._file = _packed(target.file) if packed else target.file
-        self._file.write(f"{_row(*COLUMNS)}\n".encode())
-        self._ends: dict[Types, tuple[str, ...]] = {}
-        self.blocks = target.blocks
-
-    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
-        """Write a row for each type of each association."""
-        self._file.write("".join(self._rows(outcomes)).encode())
-        if self.blocks:
-            self._file.flush()
-
-    def commit(self, *, complete: bool = True) -> Path | None:
-        """Make the file appear."""
-        if self._file is not self._target.file:
-            self._file.close()
-        return self._target.commit(complete=complete)
-
-    def abort(self) -> None:
-        """Leave nothing behind."""
-        self._target.abort()
-
-    def _rows(self, outcomes: Sequence[ObjectAssociations]) -> Iterator[str]:
-        from_type, to_type = self._types
-        ends: tuple[str, ...] = ()
-        last: Types | None = None
-        for outcome in outcomes:
-            start = f"{from_type},{_cell(outcome.from_object_id)},{to_type},"
-            for one in outcome.to:
-                if one.association_types is not last:  # shared: often that of the one before
-                    last = one.association_types
-                    ends = self._ends.get(last) or self._new_ends(last)
-                row = start + _cell(one.to_object_id)
-                for end in ends:
-                    yield row + end
-
-    def _new_ends(self, types: Types) -> tuple[str, ...]:
-        ends = tuple(f",{_row(one.category, one.type_id, one.label)}\n" for one in types)
-        if len(self._ends) < _KNOWN:
-            self._ends[types] = ends
-        return ends
 
 
 class FailureSink:
@@ -201,9 +129,9 @@ def open_sink(
     Raises ``UsageError`` for a format that is not known, not installed or not to be compressed.
     """
     if name == "ndjson":
-        return NdjsonSink(target, packed=packed)
+        return LinesSink(target, NdjsonLines(), packed=packed)
     if name == "csv":
-        return CsvSink(target, from_object_type, to_object_type, packed=packed)
+        return LinesSink(target, CsvLines(from_object_type, to_object_type), packed=packed)
     if name == "parquet":
         if packed:
             raise UsageError("Parquet compresses its columns itself: leave .gz away")
@@ -218,16 +146,6 @@ def format_of(path: Path) -> tuple[str | None, bool]:
     name = path.name.lower()
     packed = name.endswith(".gz")
     return _ENDINGS.get(Path(name.removesuffix(".gz")).suffix), packed
-
-
-def _cell(text: str) -> str:
-    return text if text.isalnum() else _row(text)
-
-
-def _row(*cells: object) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)  # its own line end: that is what it quotes in a cell
-    return text.getvalue().removesuffix("\r\n")
 
 
 def _packed(file: IO[bytes]) -> GzipFile:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs import parquet, sinks
+from hubassoc_async.jobs import lines, parquet
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import NewFile, OpenStream, free_partial, open_target
 from hubassoc_async.jobs.sinks import FailureSink, SinkError, format_of, open_sink
@@ -323,5 +323,5 @@ def test_failures_to_a_stream() -> None:
 def test_columns_are_those_of_parquet_and_csv() -> None:
     """Both formats of rows have the same columns."""
     header = written("csv", []).decode().strip().split(",")
-    assert header == list(sinks.COLUMNS)
+    assert header == list(lines.COLUMNS)
     assert pq.ParquetFile(io.BytesIO(written("parquet", []))).schema_arrow.names == header
