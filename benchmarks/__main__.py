@@ -44,9 +44,9 @@ class Report:
     def measure(self, part: str, size: Size) -> None:
         """Run a part. One that fails is reported and leaves the others be."""
         started = time.monotonic()
-        module = import_module(f"benchmarks.{part}")
-        self.texts.append(f"## {(module.__doc__ or '').splitlines()[0]}")
         try:
+            module = import_module(f"benchmarks.{part}")
+            self.texts.append(f"## {(module.__doc__ or '').splitlines()[0]}")
             for result in module.run(size):
                 if isinstance(result, Table):
                     self.texts.append(result.text())
@@ -58,7 +58,7 @@ class Report:
         except Exception:
             traceback.print_exc()
             self.failed.append(part)
-            self.texts.append("This part failed: what it measured before is above.")
+            self.texts.append(f"The part {part} failed: what it measured before is above.")
         print(f"({part}: {time.monotonic() - started:.0f} s)\n", file=sys.stderr, flush=True)
 
     def text(self) -> str:
@@ -76,13 +76,14 @@ class Report:
 
     def write(self, folder: Path) -> None:
         """Write the report and its plots."""
-        from benchmarks.plots import draw
-
-        for plot in self.plots:
-            draw(plot, folder)
+        folder.mkdir(parents=True, exist_ok=True)
         there = folder / "RESULTS.md"
         there.write_text(self.text(), encoding="utf-8")
         print(f"written: {there}", file=sys.stderr)
+        from benchmarks.plots import draw  # matplotlib is an extra: what was measured is safe
+
+        for plot in self.plots:
+            draw(plot, folder)
 
 
 def main(arguments: list[str]) -> int:

@@ -126,5 +126,5 @@ def rate(reads: int) -> Table:
 
 def run(size: Size) -> Iterator[Result]:
     """Measure the start of the large portal, then how quickly portals answer."""
-    yield start(max(size.portals))
+    yield start(size.largest)
     yield rate(10 * size.repeats)

@@ -26,16 +26,22 @@ class Size(NamedTuple):
     """Share of a shape's ids that one round reads."""
     most: int
     """Ids of the longest read of the growth curve."""
-    portals: tuple[int, ...]
-    """Ids of the portals that are read under HubSpot's limits."""
+    portals: tuple[tuple[int, int], ...]
+    """Ids of the portals that are read under HubSpot's limits, with requests in ten seconds."""
     shapes: tuple[str, ...] = ("typical", "dense", "giant", "empty")
     """Of the pages that are read."""
 
+    @property
+    def largest(self) -> int:
+        """Ids of the largest portal."""
+        return max(ids for ids, _ in self.portals)
 
-QUICK = Size(1, 0.05, 4_000, (3_000,), ("typical",))
+
+QUICK = Size(1, 0.05, 4_000, ((3_000, 100),), ("typical",))
 """Only shows that everything runs."""
-USUAL = Size(5, 1.0, 1_000_000, (100_000, 1_000_000))
-FULL = Size(9, 1.0, 10_000_000, (100_000, 1_000_000))
+_SMALL = ((100_000, 100), (100_000, 150))
+USUAL = Size(5, 1.0, 1_000_000, (*_SMALL, (1_000_000, 100)))
+FULL = Size(9, 1.0, 10_000_000, (*_SMALL, (1_000_000, 100), (1_000_000, 150)))
 
 
 class Table(NamedTuple):

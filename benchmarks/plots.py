@@ -13,7 +13,7 @@ COLOURS = (OURS, "#c8553d", "#4c9f70", "#8a6fb3")
 SETTINGS: Any = {
     "svg.hashsalt": "hubassoc_async",  # so that the same figures give the same file
     "svg.fonttype": "none",  # text stays text: small, and sharp at any size
-    "font.family": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 10,
     "text.color": TEXT,
     "axes.labelcolor": TEXT,

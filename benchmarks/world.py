@@ -9,6 +9,7 @@ same.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -126,8 +127,10 @@ class _Plain:
 
     def __init__(self, transport: MemoryTransport, wait: Callable[[int], float]) -> None:
         self.done = 0
-        self.gate: Any = None
-        """Entered for each request that is sent."""
+        self.place: Any = nullcontext()
+        """Held from a request's first attempt to its last."""
+        self.gate: Any = nullcontext()
+        """Passed by each attempt."""
         self._transport = transport
         self._wait = wait
         self._decode = msgspec.json.Decoder(Page).decode
@@ -147,13 +150,14 @@ class _Plain:
     async def _ask(self, inputs: list[Input]) -> Page:
         body = msgspec.json.encode({"inputs": inputs})
         path = "/crm/associations/2026-03/contacts/companies/batch/read"
-        for attempt in range(ATTEMPTS):
-            async with self.gate:
-                response = await self._transport.send(Request("POST", path, body=body))
-                await self.work(len(inputs))
-            if response.status != 429:
-                return self._page(response)
-            await asyncio.sleep(self._wait(attempt))
+        async with self.place:
+            for attempt in range(ATTEMPTS):
+                async with self.gate:
+                    response = await self._transport.send(Request("POST", path, body=body))
+                if response.status != 429:
+                    await self.work(len(inputs))
+                    return self._page(response)
+                await asyncio.sleep(self._wait(attempt))
         raise TransportError("given up: too many 429s")
 
     def _page(self, response: Response) -> Page:
@@ -179,7 +183,7 @@ def _backoff() -> Callable[[int], float]:
 
 async def _semaphore(transport: MemoryTransport, ids: list[str], _limit: int) -> int:
     plain = _Plain(transport, _backoff())
-    plain.gate = asyncio.Semaphore(10)
+    plain.place = asyncio.Semaphore(10)
     return await plain.read_all(ids)
 
 
@@ -198,7 +202,7 @@ class _Threads(_Plain):
 
     def __init__(self, transport: MemoryTransport) -> None:
         super().__init__(transport, lambda attempt: 0.0 if attempt == 0 else 2.0**attempt)
-        self.gate = asyncio.Semaphore(8)
+        self.place = asyncio.Semaphore(8)
         self._interpreter = asyncio.Lock()
 
     async def work(self, ids: int) -> None:

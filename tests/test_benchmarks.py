@@ -171,7 +171,7 @@ def test_a_part_that_fails_is_told_of(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("benchmarks.packing.CASES", None)
     assert main(["packing", "decode", "--quick", "--output", str(tmp_path)]) == 1
     report = (tmp_path / "RESULTS.md").read_text()
-    assert "This part failed" in report
+    assert "The part packing failed" in report
     assert "### Decoding a page, typical" in report
 
 
