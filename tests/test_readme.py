@@ -4,8 +4,8 @@
   ``ids``, and clients talk to the portal unless they are given a base URL. A block with tests
   is run by pytest.
 * A ``sh`` block runs in bash, in an empty folder where each file that ``--ids`` names exists.
-  ``hubassoc`` is this package's, and its ``read`` talks to the portal. Blocks that install
-  are left to the CI script, which runs them in an environment of their own.
+  ``hubassoc`` is this package's, and talks to the portal. Blocks that install are left to the
+  CI script, which runs them in an environment of their own.
 * ``<!-- not run: why -->`` on the line before a block exempts it.
 """
 
@@ -36,6 +36,8 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>python|sh|bash)\b[^\n]*\n(?P<code>.*?)^ *```",
     re.MULTILINE | re.DOTALL,
 )
+ASKING = ("read", "export", "import", "sync", "resume", "replay")
+"""Commands that are told where the portal is."""
 INSTALLS = re.compile(r"-m venv|pip install|uv (pip|add)|apt(-get)? install")
 
 
@@ -100,12 +102,13 @@ def run_shell(block: Block, folder: Path, url: str) -> None:
     shim = tools / "hubassoc"
     shim.write_text(
         "#!/bin/sh\n"
-        f'case "$1" in read) set -- "$@" --base-url {url};; esac\n'
+        f'case "$1" in {"|".join(ASKING)}) set -- "$@" --base-url {url};; esac\n'
         f'exec "{sys.executable}" -m hubassoc_async "$@"\n'
     )
     shim.chmod(0o755)
     code = re.sub(r"(\.?[\w./-]*/)?bin/hubassoc\b", "hubassoc", block.code)
-    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HUBASSOC_JOBS": str(folder / ".jobs")}
     check(
         subprocess.run(
             ["bash", "-euo", "pipefail", "-c", code],

@@ -83,6 +83,10 @@ class KilledImport(KilledJob):
         mark = find_job("killed", self._journals).mark
         return there, mark.items, mark.counts
 
+    def _bytes(self) -> int:
+        """Of the journal: it grows while the links are loaded and sorted, too."""
+        return sum(path.stat().st_size for path in self._journals.glob("*.sqlite*"))
+
     def outcome(self) -> Outcome:
         """What is there now."""
         found = super().outcome()
