@@ -46,6 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "jobs.sync_rules": (
         *("protocol.ids", "protocol.label_types", "protocol.type_names", "errors", "model"),
     ),
+    "jobs.diff": ("protocol.published", "errors", "model"),
     "jobs.plan_file": ("protocol.versions", "errors", "model"),
     "cli": (
         *("jobs", "emulator", *CLIENT, "protocol.versions", "protocol.planning"),

@@ -3,6 +3,7 @@
 import click
 
 from hubassoc_async.cli.demo import demo
+from hubassoc_async.cli.diff import diff_command
 from hubassoc_async.cli.emulator import emulator_command
 from hubassoc_async.cli.export import export
 from hubassoc_async.cli.importing import import_command
@@ -33,6 +34,7 @@ for name, command in COMMANDS.items():
     hubassoc.add_command(command, name)
 hubassoc.add_command(export)
 hubassoc.add_command(import_command)
+hubassoc.add_command(diff_command)
 hubassoc.add_command(resume)
 hubassoc.add_command(replay)
 hubassoc.add_command(jobs_command)
