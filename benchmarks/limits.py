@@ -50,6 +50,6 @@ def run(size: Size) -> Iterator[Result]:
     yield Bars(
         "limits",
         f"Requests to read {ids:,} ids, 0.3 % of them with four pages",
-        "requests",
+        "",
         {"the fewest possible": fewest(ids)} | {way: found[way].requests for way in WAYS},
     )

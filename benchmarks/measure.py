@@ -98,7 +98,7 @@ def table_of(aims: Iterable[Aim]) -> Table:
 
 
 class Bars(NamedTuple):
-    """A plot of one number a name, shortest first; names that start with "ours" stand out."""
+    """A plot of one number a name, least first; names that start with "ours" stand out."""
 
     file: str
     title: str

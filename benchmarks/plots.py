@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measure import Bars, Lines
 
 OURS, OTHERS, TEXT = "#1f77b4", "#b8bfc6", "#24292f"
-COLOURS = (OURS, "#c8553d", "#4c9f70", "#8a6fb3")
+COLOURS = (OURS, "#c8553d")
 SETTINGS: Any = {
     "svg.hashsalt": "hubassoc_async",  # so that the same figures give the same file
     "svg.fonttype": "none",  # text stays text: small, and sharp at any size
@@ -17,8 +17,7 @@ SETTINGS: Any = {
     "font.size": 10,
     "text.color": TEXT,
     "axes.labelcolor": TEXT,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
+    "figure.titlesize": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.color": TEXT,
@@ -38,7 +37,7 @@ def draw(plot: Bars | Lines, folder: Path) -> Path:
         figure = Figure(figsize=(7.2, tall), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        axes.set_title(plot.title)
+        figure.suptitle(plot.title, x=0.01, ha="left")
         if isinstance(plot, Bars):
             _bars(axes, plot)
         else:
@@ -52,27 +51,38 @@ def _bars(axes: Any, plot: Bars) -> None:
     names, values = zip(*ordered, strict=True)
     colours = [OURS if name.startswith("ours") else OTHERS for name in names]
     drawn = axes.barh(names, values, color=colours, height=0.7)
-    axes.bar_label(drawn, [_figure(value) for value in values], padding=4)
-    axes.set_xlim(0, max(values) * 1.12)
-    axes.set_xlabel(plot.unit)
+    axes.bar_label(drawn, [f"{_figure(value)} {plot.unit}".strip() for value in values], padding=4)
+    axes.set_xlim(0, max(values) * 1.25)
+    axes.spines.bottom.set_visible(False)
+    axes.xaxis.set_visible(False)  # each bar says its number
     axes.tick_params(axis="y", length=0)
 
 
 def _lines(axes: Any, plot: Lines) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     for (name, points), colour in zip(plot.lines.items(), COLOURS, strict=False):
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
         for x, y in points:
+            highest = max(dict(others).get(x, y) for others in plot.lines.values())
             axes.annotate(
-                _figure(y), (x, y), xytext=(0, 6), textcoords="offset points", ha="center"
+                _figure(y),
+                (x, y),
+                xytext=(0, 7 if y == highest else -15),
+                textcoords="offset points",
+                ha="center",
+                color=colour,
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    highest = max(y for points in plot.lines.values() for _, y in points)
-    lowest = min(y for points in plot.lines.values() for _, y in points)
-    axes.set_ylim(lowest / 3, highest * 4)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _figure(value)))
+        axis.set_minor_formatter(NullFormatter())
+    figures = [y for points in plot.lines.values() for _, y in points]
+    axes.set_ylim(min(figures) / 4, max(figures) * 6)
     axes.set_xlabel(plot.x)
     axes.set_ylabel(plot.y)
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, loc="upper right", ncols=2)
 
 
 def _figure(value: float) -> str:

@@ -142,7 +142,7 @@ def memories(responder: Responder, shape: Shape, size: Size) -> Iterator[Result]
     )
     yield Aim(f"bytes an association held by `read`, {shape.name}", 150, held[READ])
     if shape.name == "typical":
-        yield Bars("memory", "Memory an association held, typical pages", "bytes", held)
+        yield Bars("memory", "Memory that an association is held in, typical pages", "bytes", held)
 
 
 def run(size: Size) -> Iterator[Result]:
@@ -184,4 +184,4 @@ def _bars(rounds: Rounds) -> Bars:
         for name, past in rounds.items()
         if past
     }
-    return Bars("cpu", "CPU to read a million ids, 3.3 associations each", "seconds", seconds)
+    return Bars("cpu", "CPU to read a million ids with 3.3 associations each", "s", seconds)
