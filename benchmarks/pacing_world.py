@@ -85,6 +85,18 @@ def poisson(share: float) -> Others:
     return consume
 
 
+def steady(share: float) -> Others:
+    """Others who ask for a share of the limit, evenly."""
+
+    async def consume(server: Server, _random: Random) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(server.span / (share * server.limit))
+            server.arrive(loop.time(), ours=False)
+
+    return consume
+
+
 def bursts(size: float, every: float) -> Others:
     """Others who ask for a share of the limit at once, every so many windows on average."""
 

@@ -2,8 +2,8 @@
 
 A slot is freed one window after its request's arrival, which is put midway between sending and
 answer; a guard for the network's jitter grows with 429s. How many slots there are comes from the
-headers: the limit, less what others use, less a little. Without headers the ceiling falls to
-what a 429 shows to be too much, and is tried anew, ever more patiently where it was met before.
+headers: the limit, less what others use, less a little. Without headers it is what ``room`` has
+learnt from 429s.
 
 Knows: times it is given, headers, 429s. Does not know: clocks, who waits.
 """
@@ -13,6 +13,7 @@ from bisect import bisect_right, insort
 from math import inf, sqrt
 
 from hubassoc_async.pacing.quota import Quota
+from hubassoc_async.pacing.room import Room
 from hubassoc_async.pacing.strict import Slot
 from hubassoc_async.protocol.quota import RateSignal
 
@@ -28,27 +29,22 @@ _MOST_GUARD = 4.0
 _GUARD_FLOOR = 0.003
 _GUARD_RISE = 1.08  # a 429 while nobody else uses the quota
 _GUARD_EASE = 0.9995  # an answer
+_DOUBT = 2.0  # mean deviations of the round trip: so much may be wrong of an arrival's time
+
+# An answer lets so many more out at once, until headers tell of the first window: a third as many
+# more each round trip. As many again would meet a nearly full window with 4 requests, not 2.
+_OPENS = 0.3
 
 # What others use is taken from the newest headers when it rises and smoothed when it falls.
 _OTHERS_DOWN = 0.3
 _COMPANY = 0.03  # of the limit used by others: then a 429 is their doing, not the guard's
 # Left free for others, in deviations of what they may ask for within one round trip, if they ask
-# at random. It settles where a request in 300 meets a 429.
+# at random. It settles where a request in 350 meets a 429.
 _MARGIN = 3.5
 _LEAST_MARGIN = 1.5
-_MOST_MARGIN = 7.0
+_MOST_MARGIN = 14.0
 _MARGIN_RISE = 0.4  # a 429
-_MARGIN_EASE = _MARGIN_RISE / 300  # an answer
-
-# Without headers: a 429 lowers the ceiling to this share of what it shows to be too much …
-_FALL = 0.97
-# … and after so many windows it is raised again, slowly and then fast. Each 429 at about the same
-# place doubles the patience: at most one in six windows is what trying again costs below the
-# configured limit.
-_PATIENCE = 1.5
-_MOST_PATIENCE = 6.0
-_SAME = 0.06
-_FIRST_STEP = 0.05  # of the limit, a window; four times as much a window later
+_MARGIN_EASE = _MARGIN_RISE / 350  # an answer
 
 
 class AdaptiveWindow:
@@ -72,11 +68,8 @@ class AdaptiveWindow:
         self._heard = -inf  # when headers last said something
         self._trusted = True
         self._opening = 1.0  # most out at once until the first window is known
-        self._ceiling = float(quota.limit)
+        self._room = Room(quota.limit, quota.seconds)
         self._fell = -inf
-        self._found = inf
-        self._patience = _PATIENCE
-        self._grew = 0.0
 
     def wait(self, now: float) -> float:
         """Seconds until there is a slot, as far as is known; inf: an answer has to come first."""
@@ -120,8 +113,8 @@ class AdaptiveWindow:
         if signal.rejected:
             self._fall(slot, now, own)
         else:
-            self._opening += 1
-            self._grow(now)
+            self._opening += _OPENS
+            self._admit(now, own)
 
     def share(self, now: float) -> float:
         """Share of the quota in use, 0 to 1."""
@@ -163,11 +156,10 @@ class AdaptiveWindow:
             return
         if signal.rejected and signal.remaining > 0:
             self._trusted = False  # they speak of another limit than the one that was met
-            self.quota = self._configured
+            self._start(self._configured)
             return
         if signal.limit != self.quota.limit or signal.seconds not in (None, self.quota.seconds):
-            self.quota = Quota(signal.limit, signal.seconds or self.quota.seconds)
-            self._ceiling = float(signal.limit)
+            self._start(Quota(signal.limit, signal.seconds or self.quota.seconds))
         if not signal.rejected:
             self._opening = inf
             own += 1
@@ -178,43 +170,38 @@ class AdaptiveWindow:
         self._others += off if off > 0 else _OTHERS_DOWN * off
         self._heard = now
 
+    def _start(self, quota: Quota) -> None:
+        self.quota = quota
+        self._room = Room(quota.limit, quota.seconds)
+
     def _allowed(self, now: float) -> float:
-        allowed = self._ceiling
-        if self._hears(now):
-            others = max(0.0, self._others)
-            margin = self._margin * sqrt(others * self._trip / self.quota.seconds)
-            allowed = min(allowed, self.quota.limit - others - margin)
-        return max(1.0, allowed)
+        if not self._hears(now):
+            return self._room.turns(now)
+        others = max(0.0, self._others)
+        margin = self._margin * sqrt(others * self._trip / self.quota.seconds)
+        return max(1.0, self.quota.limit - others - margin)
 
     # what 429s say
 
     def _fall(self, slot: Slot, now: float, own: int) -> None:
-        """Lower the ceiling, once for all that were out together."""
+        """Leave more room, once for all that were out together."""
         if slot.sent < self._fell:
             return
+        self._fell = now
         if self._hears(now) and self._others > _COMPANY * self.quota.limit:
             self._margin = min(_MOST_MARGIN, self._margin + _MARGIN_RISE)
-        else:
-            self._guard = min(_MOST_GUARD, self._guard * _GUARD_RISE)
-        again = now - self._fell < self.quota.seconds / 2
-        self._fell = self._grew = now
-        met = max(1.0, float(own))
-        jitter = met > (1 - _COMPANY) * self._configured.limit and not again
-        if self._hears(now) or jitter:
             return
-        same = abs(met - self._found) <= _SAME * met
-        self._patience = min(_MOST_PATIENCE, self._patience * 2) if same else _PATIENCE
-        self._found = met
-        self._ceiling = max(1.0, min(self._ceiling, met * _FALL))
+        doubt = _DOUBT * self._jitter * self.quota.limit / self.quota.seconds
+        if self._hears(now) or not self._room.refused(now, own, doubt):
+            self._guard = min(_MOST_GUARD, self._guard * _GUARD_RISE)
 
-    def _grow(self, now: float) -> None:
+    def _admit(self, now: float, own: int) -> None:
+        if not self._hears(now):
+            self._room.admitted(own)
+            if self._room.limit > self.quota.limit:  # for the smoother before this window
+                self.quota = Quota(self._room.limit, self.quota.seconds)
+        self._ease()
+
+    def _ease(self) -> None:
         self._guard = max(_GUARD, self._guard * _GUARD_EASE)
         self._margin = max(_LEAST_MARGIN, self._margin - _MARGIN_EASE)
-        window = self.quota.seconds
-        over = (now - self._fell) / window - self._patience
-        if over > 0 and self._fell > -inf and self._ceiling < self._configured.limit:
-            step = (now - self._grew) / window * self.quota.limit
-            self._ceiling = min(
-                self._configured.limit, self._ceiling + step * min(1.0, _FIRST_STEP * 4**over)
-            )
-        self._grew = now
