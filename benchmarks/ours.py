@@ -64,30 +64,36 @@ async def batches(url: str, shape: Shape, ids: list[str]) -> Counted:
     return Counted(seen, associations)
 
 
-def _export(url: str, shape: Shape, ids: list[str], name: str) -> Counted:
-    """Ours, from a file of ids to a file of outcomes: the command line's own work."""
+def _command(url: str, shape: Shape, ids: list[str], command: tuple[str, str, str]) -> Counted:
+    """Run a command of ours, from a file of ids to a file of outcomes, in this process."""
     from hubassoc_async.cli.commands import hubassoc
 
-    os.environ["HUBSPOT_ACCESS_TOKEN"] = "benchmark"
+    verb, to, name = command
     with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"HUBSPOT_ACCESS_TOKEN": "benchmark", "HUBASSOC_JOBS": folder}
         given, output, summary = (Path(folder, one) for one in ("ids.txt", name, "summary.json"))
         given.write_text("\n".join(ids))
-        files = {"--ids": given, "--output": output, "--summary": summary}
+        files = {"--ids": given, to: output, "--summary": summary}
         limits = {"--base-url": url, "--quota": "1000000/10", "--concurrency": CONCURRENCY}
         options = [str(part) for option in {**files, **limits}.items() for part in option]
         kinds = ["contacts", shape.to_object_type]
-        status = hubassoc(["read", *kinds, *options, "--quiet"], standalone_mode=False)
+        status = hubassoc([verb, *kinds, *options, "--quiet"], standalone_mode=False)
         assert status == 0, f"the command ended with {status}"
         done = json.loads(summary.read_text())
         assert output.stat().st_size
     return Counted(done["found"] + done["none"], done["associations"])
 
 
+def command_read(url: str, shape: Shape, ids: list[str]) -> Counted:
+    """Ours, ``hubassoc read`` to NDJSON."""
+    return _command(url, shape, ids, ("read", "--output", "out.ndjson"))
+
+
 def export_ndjson(url: str, shape: Shape, ids: list[str]) -> Counted:
-    """Ours, to NDJSON."""
-    return _export(url, shape, ids, "out.ndjson")
+    """Ours, ``hubassoc export`` to NDJSON: a job with a journal, which survives power loss."""
+    return _command(url, shape, ids, ("export", "--to", "out.ndjson"))
 
 
 def export_parquet(url: str, shape: Shape, ids: list[str]) -> Counted:
-    """Ours, to Parquet."""
-    return _export(url, shape, ids, "out.parquet")
+    """Ours, ``hubassoc export`` to Parquet."""
+    return _command(url, shape, ids, ("export", "--to", "out.parquet"))
