@@ -110,6 +110,48 @@ def test_equal_association_types_are_one_tuple() -> None:
     assert len({id(page.to[0].association_types) for page in pages}) == 1
 
 
+def _label(kind: int) -> str:
+    return '"]},' + str(kind)
+
+
+def _typed(kind: int) -> list[dict[str, Any]]:
+    return [{"category": "USER_DEFINED", "typeId": 7, "label": _label(kind)}]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    data=st.lists(
+        st.lists(st.tuples(st.integers(1, 9) | st.just("7"), st.integers(0, 40)), max_size=4),
+        max_size=30,
+    ),
+    pages=st.integers(1, 3),
+)
+def test_every_association_keeps_its_own_types(
+    data: list[list[tuple[int | str, int]]], pages: int
+) -> None:
+    """Few types or many, in new answers or old, once or twice for a record, ints or texts."""
+    codec = read_codec("v4")
+    results = [
+        {
+            "from": {"id": str(number)},
+            "to": [{"toObjectId": to_id, "associationTypes": _typed(kind)} for to_id, kind in to],
+        }
+        for number, to in enumerate(data)
+    ]
+    for _ in range(pages):
+        body = json.dumps({"status": "COMPLETE", "results": results}).encode()
+        found = {one.from_object_id: one.to for one in codec.decode_batch(body).whole}
+        for number, to in enumerate(data):
+            expected: dict[str, dict[str, None]] = {}
+            for to_id, kind in to:
+                expected.setdefault(str(to_id), {})[_label(kind)] = None
+            assert {
+                one.to_object_id: [each.label for each in one.association_types]
+                for one in found[str(number)]
+            } == {to_id: list(labels) for to_id, labels in expected.items()}
+        results.reverse()
+
+
 def test_types_without_end_do_not_fill_the_memory() -> None:
     """The memory of distinct types is bounded; answers stay right past it."""
     codec = read_codec("v4")
