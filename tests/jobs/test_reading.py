@@ -29,6 +29,8 @@ class Listed:
     """A source in memory, that may break off."""
 
     def __init__(self, ids: Sequence[str], *, blocks: bool = False, breaks: bool = False) -> None:
+        self.name = "a list"
+        self.path: Path | None = None
         self.ids = ids
         self.blocks = blocks
         self.skipped = 0
@@ -41,6 +43,9 @@ class Listed:
             yield one
         if self._breaks:
             raise SourceError("it breaks off")
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Kept:
