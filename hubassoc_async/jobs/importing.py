@@ -38,13 +38,13 @@ LAST: Final = "pair"
 """Where in ``Mark.positions`` the last pair is that is done."""
 _SIDE: Final = "links"
 _CHUNK: Final[dict[WriteOperation, int]] = {
-    "create": 10_000,
-    "create_default": 10_000,
-    "archive": 2_000,
-    "archive_labels": 2_000,
+    "create": 4_000,
+    "create_default": 4_000,
+    "archive": 1_000,
+    "archive_labels": 1_000,
 }
 """Pairs: so many that a chunk is several whole requests, of which an archive takes the most."""
-_AHEAD: Final = 4  # chunks that are out
+_AHEAD: Final = 8  # chunks that are out
 _ROW: Final = re.compile(r"^row \d+: ")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs import importing
 from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters
 from hubassoc_async.jobs.importing import ImportJob
-from hubassoc_async.jobs.journal import JobSpec, Journal, JournalError
+from hubassoc_async.jobs.journal import JobSpec, Journal, JournalError, find_job
 from hubassoc_async.jobs.pairs import open_pairs
+from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import Link
 from tests.client.portals import client_of
@@ -184,6 +186,42 @@ async def test_the_day_ends_and_the_job_goes_on(tmp_path: Path) -> None:
     before = files.progress.done
     assert before == 20 * 9  # three records to a chunk, a chunk to a request
     assert Journal.open("job", directory=tmp_path).state == "parked"
+
+
+async def test_links_that_broke_off_are_loaded_again(tmp_path: Path) -> None:
+    """Half a file is no import: nothing is sent before all links are there."""
+    made = portal()
+    files = Files(tmp_path, csv((1, 1001, "primary"), (2, 1001, "primary")) + '3,1001,"primary')
+    with pytest.raises(SourceError, match="quote"):
+        await files.run(made)
+    assert not made.requests
+    assert find_job("job", tmp_path).state == "stopped"
+    files.input.write_text(csv((4, 1001, "primary")))
+    await files.run(made)
+    assert state(made).keys() == {(4, 1001)}
+
+
+async def test_a_source_that_says_nothing_does_not_hold_it_up(tmp_path: Path) -> None:
+    """Told to stop while a pipe is silent, it stops."""
+    made = portal()
+    end, begin = os.pipe()
+    with contextlib.closing(Journal.create("job", SPEC, directory=tmp_path)) as journal:
+        with os.fdopen(end, "rb", buffering=0) as pipe, os.fdopen(begin, "wb", 0) as writer:
+            writer.write(b"from_object_id,to_object_id\n1,1001\n")
+            order = WriteOrder(operation="archive", **ENDS)
+            letters = DeadLetters(tmp_path / "f", order.origin("v4").letter)
+            async with client_of(made, quota=None) as client:
+                job = ImportJob(
+                    client, journal, order, open_pairs(pipe, typed=False), letters=letters
+                )
+                running = asyncio.create_task(job.run())
+                await asyncio.sleep(0.05)
+                job.stop(grace=0.01)
+                await asyncio.wait_for(running, 10)
+            writer.close()
+            await asyncio.sleep(0.05)  # for the thread to see the end of the pipe
+        assert not job.complete
+        assert journal.state == "stopped"
 
 
 def test_chunks_end_between_records() -> None:

@@ -1,0 +1,106 @@
+"""A job whose quota of the day is spent: exit 4, how to go on, and --wait."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hubassoc_async.cli import journaled_run
+from hubassoc_async.cli.commands import hubassoc as group
+from hubassoc_async.emulator import Portal, PortalServer, build_portal
+from hubassoc_async.emulator.pytest_plugin import Served
+from hubassoc_async.emulator.settings import Limits
+from hubassoc_async.jobs.journal import find_job
+from hubassoc_async.jobs.parking import parks
+from tests.cli.command import QUIET_QUOTA, TOKEN, hubassoc
+
+BERLIN = ("--time-zone", "Europe/Berlin")
+
+
+@pytest.fixture
+def portal() -> Portal:
+    portal = build_portal(
+        contacts=20_000, companies=20, limits=Limits(associations_daily=15), time_zone=BERLIN[1]
+    )
+    portal.add_token(TOKEN)
+    return portal
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Path:
+    path = tmp_path / "ids.csv"
+    path.write_text("id\n" + "".join(f"{1001 + n}\n" for n in range(20_000)))
+    return path
+
+
+def arguments(url: str, ids: Path) -> tuple[str, ...]:
+    return (
+        *("export", "contacts", "companies", "--ids", str(ids), "--to", "x.csv", "--job", "night"),
+        *("--base-url", url, "--quota", QUIET_QUOTA, *BERLIN),
+    )
+
+
+async def test_it_parks_and_is_resumed(portal: Portal, ids: Path, tmp_path: Path) -> None:
+    """Exit 4, until when and how; what was done is kept, and the next day does the rest."""
+    jobs = tmp_path / "jobs"
+    async with PortalServer(portal) as server:
+        done = await hubassoc(*arguments(server.url, ids), cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
+        assert done.status == 4
+        assert "Job night is parked until" in done.err
+        assert "00:00 (Europe/Berlin)" in done.err
+        assert "hubassoc resume night" in done.err
+        info = find_job("night", jobs)
+        assert info.state == "parked"
+        assert info.mark.items >= 10_000
+        status = await hubassoc(
+            "status", "night", "--report", "r.html", cwd=tmp_path, HUBASSOC_JOBS=str(jobs)
+        )
+        assert b"may go on at" in status.out
+        assert "parked" in (tmp_path / "r.html").read_text()
+        portal.governor.forget()  # the next day
+        done = await hubassoc("resume", "night", cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
+    assert done.status == 0, done.err
+    (rest,) = parks(info.path)
+    assert rest.resumed_at is not None
+    answered = portal.log.operations["read"] - portal.log.statuses[429]
+    assert 20 <= answered <= 22  # what came in behind a gap is read twice, and no more
+    assert len(set((tmp_path / "x.csv").read_text().splitlines())) > 20_000
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    kept = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for one, handler in kept.items():
+        signal.signal(one, handler)
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_it_waits(
+    portal: Portal, ids: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --wait it goes on by itself when the day is over, as often as it takes."""
+    moments: list[float] = []
+
+    def wait_until(moment: float) -> None:
+        moments.append(moment)
+        portal.governor.forget()
+
+    monkeypatch.setattr(journaled_run, "wait_until", wait_until)
+    monkeypatch.setenv("HUBASSOC_JOBS", str(tmp_path / "jobs"))
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+    served = Served(portal)
+    served.start()
+    try:
+        done = CliRunner().invoke(group, [*arguments(served.url, ids), "--wait"])
+    finally:
+        served.stop()
+    assert done.exit_code == 0, done.output
+    assert "waiting until" in done.output
+    info = find_job("night", tmp_path / "jobs")
+    assert info.state == "complete"
+    assert [rest.resume_at for rest in parks(info.path)] == moments
+    assert len(moments) == 1
