@@ -49,4 +49,6 @@ def open_parquet(file: Any, rows: ArrowRows) -> Any:
     """Open a writer of such rows; ``file`` is a path or an open file."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetWriter(file, rows.schema, compression="zstd")
+    # ids seldom repeat: to look for those that do costs more than it saves
+    repeated = [name for name in rows.schema.names if not name.endswith("object_id")]
+    return pq.ParquetWriter(file, rows.schema, compression="zstd", use_dictionary=repeated)

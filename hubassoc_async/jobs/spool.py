@@ -79,19 +79,14 @@ class FileIds:
         """Nothing is open but the source, which is its owner's."""
 
     def _some(self, most: int) -> list[str]:
-        ids: list[str] = []
-        add, given = self._seen.add, 0
+        some: list[str] = []
         try:
             for one in islice(self._ids, most):
-                given += 1
-                text = _text(one)
-                if add(text):
-                    ids.append(text)
+                some.append(_text(one))  # noqa: PERF401  what came before an error is kept
         except SourceError as error:
             self.error = error
-            self._ended = True
-        self._ended = self._ended or given < most
-        return ids
+        self._ended = len(some) < most
+        return self._seen.new(some)
 
 
 class Spool:

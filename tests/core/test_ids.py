@@ -1,6 +1,8 @@
 """Ids, object types, and the compact set of ids."""
 
 import tracemalloc
+from array import array
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,8 +14,30 @@ from hubassoc_async.protocol.ids import IdSet, check_object_type, object_id
 SPELLINGS = st.integers(0, 2**63 - 1).map(str) | st.text(max_size=5) | st.text("01", max_size=4)
 
 
+BATCHES = st.lists(
+    st.lists(SPELLINGS, max_size=50)
+    | st.lists(st.integers(0, 500), max_size=50).map(lambda ids: [str(one) for one in sorted(ids)])
+    | st.integers(0, 2**63 - 50).map(lambda first: [str(first + one) for one in range(50)]),
+    max_size=12,
+)
+"""Some in ascending order, as most files have them, some not; repeats within and between."""
+
+
+@given(BATCHES)
+def test_an_id_set_is_a_set(batches: list[list[str]]) -> None:
+    """``new`` gives exactly what is new, once and in order, and all of it is then in."""
+    mine, plain = IdSet(), dict[str, None]()
+    for texts in batches:
+        expected = [text for text in dict.fromkeys(texts) if text not in plain]
+        assert all((text in mine) is (text in plain) for text in texts)
+        assert mine.new(texts) == expected
+        plain.update(dict.fromkeys(texts))
+        assert all(text in mine for text in plain)
+    assert len(mine) == len(plain)
+
+
 @given(st.lists(SPELLINGS, max_size=300))
-def test_an_id_set_is_a_set(texts: list[str]) -> None:
+def test_one_text_at_a_time_is_the_same(texts: list[str]) -> None:
     """``add`` is true exactly for what is new."""
     mine, plain = IdSet(), set[str]()
     for text in texts:
@@ -22,14 +46,29 @@ def test_an_id_set_is_a_set(texts: list[str]) -> None:
     assert len(mine) == len(plain)
 
 
+def test_a_very_long_text_is_a_text() -> None:
+    """Longer than Python makes a number of."""
+    ids = IdSet()
+    for text in ("1", "9" * 5_000, "9" * 5_001, "9" * 5_000, "1"):
+        ids.add(text)
+    assert len(ids) == 3
+    assert "9" * 5_001 in ids
+
+
+@pytest.mark.parametrize("order", ["ascending", "shuffled", "half"])
 @pytest.mark.parametrize("step", [1, 1024, 999_983])
-def test_an_id_set_takes_at_most_24_bytes_an_id(step: int) -> None:
-    """At its peak, while it grows, whatever the ids have in common."""
+def test_an_id_set_takes_at_most_24_bytes_an_id(step: int, order: str) -> None:
+    """At its peak, while it grows, whatever the ids have in common and however they come."""
     count = 200_000
+    numbers = array("q", (10**11 + step * number for number in range(count)))
+    if order != "ascending":
+        rest = numbers[count // 2 :] if order == "half" else numbers
+        Random(1).shuffle(rest)  # type: ignore[arg-type]
+        numbers = numbers[: count - len(rest)] + rest
     tracemalloc.start()
     ids = IdSet()
-    for number in range(count):
-        ids.add(str(10**11 + step * number))
+    for start in range(0, count, 500):
+        ids.new([str(number) for number in numbers[start : start + 500]])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(ids) == count
