@@ -56,7 +56,7 @@ def run(size: Size) -> Iterator[Result]:
         for shape_name in LARGE if size.ids == 1 else LARGE[:1]:
             for encoding, url in zip(Responder._fields, responder, strict=True):
                 past: dict[str, list[float]] = {name: [] for name in PROBED}
-                for repeat in range(1 + min(size.repeats, 5)):  # the first is a warm-up
+                for repeat in range(1 + min(size.repeats, 3)):  # the first is a warm-up
                     for name, child in children.items():
                         longest = child.call("lag", name, url, shape_name, size.ids)
                         if repeat:

@@ -68,7 +68,7 @@ SHAPES = {
     for shape in (
         Shape("typical", "companies", 20_000, 3.3),
         Shape("dense", "deals", 2_000, 100),
-        Shape("giant", "tickets", 4, 50_000, 50_000 // PAGE_SIZE),
+        Shape("giant", "tickets", 2, 50_000, 50_000 // PAGE_SIZE),
         Shape("empty", "notes", 20_000, 0),
         Shape("full", "calls", 2_000, PAGE_SIZE),  # 60 MB a page: as large as they come
     )
