@@ -13,6 +13,7 @@ from hubassoc_async.cli.limits import limits
 from hubassoc_async.cli.plan import plan
 from hubassoc_async.cli.read import read
 from hubassoc_async.cli.replay import replay
+from hubassoc_async.cli.sync import sync
 from hubassoc_async.cli.write import COMMANDS
 
 
@@ -34,6 +35,7 @@ for name, command in COMMANDS.items():
     hubassoc.add_command(command, name)
 hubassoc.add_command(export)
 hubassoc.add_command(import_command)
+hubassoc.add_command(sync)
 hubassoc.add_command(diff_command)
 hubassoc.add_command(resume)
 hubassoc.add_command(replay)

@@ -16,6 +16,7 @@ from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export import discard_export, resume_export
 from hubassoc_async.cli.importing import discard_import, resume_import
 from hubassoc_async.cli.journaled_run import JournaledRun, run_job
+from hubassoc_async.cli.sync import discard_sync, resume_sync
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.journal import JobInfo, Journal, find_job, jobs
@@ -47,6 +48,7 @@ class Kind(NamedTuple):
 KINDS: Final[dict[str, Kind]] = {
     "export": Kind(resume_export, discard_export),
     "import": Kind(resume_import, discard_import),
+    "sync": Kind(resume_sync, discard_sync),
 }
 """Every kind of job that ``JobSpec.kind`` can name."""
 

@@ -40,13 +40,17 @@ class DatabaseFile:
         self.connection = sqlite3.connect(
             "" if path is None else path, isolation_level=None, check_same_thread=False
         )
-        run = self.connection.execute
-        run(f"pragma cache_size = -{_CACHE_KIB}")
+        pragmas = [f"cache_size = -{_CACHE_KIB}"]
         if path is None:
-            run("pragma journal_mode = off")
-            run("pragma synchronous = off")
+            pragmas += ["journal_mode = off", "synchronous = off"]
         else:
-            run("pragma synchronous = extra")  # full may lose the last commit with the power
+            pragmas += ["synchronous = extra"]  # full may lose the last commit with the power
+        try:
+            for pragma in pragmas:
+                self.connection.execute(f"pragma {pragma}")
+        except sqlite3.DatabaseError:
+            self.connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

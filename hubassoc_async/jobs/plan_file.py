@@ -195,7 +195,10 @@ def open_plan(path: Path) -> Plan:
     """Open a plan or an undo file. Raises ``PlanError`` for what is none, and ``OSError``."""
     if not path.exists():
         raise FileNotFoundError(2, "there is no such plan", str(path))
-    database = DatabaseFile(path)
+    try:
+        database = DatabaseFile(path)
+    except sqlite3.DatabaseError as error:
+        raise PlanError(f"{path} is no plan: {error}") from error
     try:
         _check_format(database, path)
         (text,) = database.connection.execute("SELECT info FROM info").fetchone()

@@ -134,6 +134,8 @@ class ApplyJob:
         """Whether ``stop`` was called."""
         self.complete = journal.state == "complete"
         """Whether every change has its outcome."""
+        self.output: str | None = None
+        """There is none: what it makes is in HubSpot."""
 
     @property
     def journal(self) -> Journal:

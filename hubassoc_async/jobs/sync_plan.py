@@ -3,9 +3,11 @@
 Knows: the client, edges, the rules of a sync. Does not know: files of edges, how a plan is applied.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,11 +22,13 @@ from hubassoc_async.jobs.primaries import settle_primaries
 from hubassoc_async.jobs.sync_rules import SyncRules
 from hubassoc_async.model import Failure, LinkGiven, ObjectAssociations, TypesGiven
 
+T = TypeVar("T")
+
 Scope = Literal["from", "listed"]
 DesiredGiven = EdgeGiven | LinkGiven
 
 _QUOTED: Final = 10  # mistakes that an error names
-_LISTED: Final = 10_000  # ids held before they are stored
+_PART: Final = 20_000  # rows between two chances of the event loop
 _THERE, _DESIRED = "there", "desired"
 
 
@@ -45,7 +49,7 @@ async def plan_sync(
     desired: Iterable[DesiredGiven],
     *,
     scope: Scope = "from",
-    ids: Iterable[str | int] | AsyncIterator[str | int] | None = None,
+    ids: Iterable[str | int] | AsyncIterable[str | int] | None = None,
     path: Path | None = None,
     described: str = "",
     on_failures: Callable[[Sequence[Failure]], None] = lambda failures: None,
@@ -69,7 +73,7 @@ async def plan_sync(
         store = EdgeStore(scratch)
         await planner.load(store, desired, scope, ids)
         await planner.read(store, on_failures)
-        return planner.write(store, path, described)
+        return await planner.write(store, path, described)
 
 
 class _Planner:
@@ -97,24 +101,25 @@ class _Planner:
         store: EdgeStore,
         desired: Iterable[DesiredGiven],
         scope: Scope,
-        ids: Iterable[str | int] | AsyncIterator[str | int] | None,
+        ids: Iterable[str | int] | AsyncIterable[str | int] | None,
     ) -> None:
         """Take in what is desired, and of which records."""
         if (scope == "listed") != (ids is not None):
             raise UsageError("scope 'listed' needs the ids of its records, and no other takes any")
         self._rules = SyncRules(await self._client.label_types(*self._ends))
         store.start(_DESIRED)
-        if isinstance(ids, AsyncIterator):
+        if isinstance(ids, AsyncIterable):
             some: list[str | int] = []
             async for object_id in ids:
                 some.append(object_id)
-                if len(some) == _LISTED:
+                if len(some) == _PART:
                     store.add(_DESIRED, self._listed(some))
                     some.clear()
             store.add(_DESIRED, self._listed(some))
         elif ids is not None:
-            store.add(_DESIRED, self._listed(ids))
-        store.add(_DESIRED, self._edges(desired, named=scope == "from"))
+            await _in_parts(self._listed(ids), lambda some: store.add(_DESIRED, some))
+        edges = self._edges(desired, named=scope == "from")
+        await _in_parts(edges, lambda some: store.add(_DESIRED, some))
         store.finish(_DESIRED)
         if scope == "listed":
             self._check_scope(store)
@@ -140,14 +145,14 @@ class _Planner:
                 self._progress.failed += len(failures)
         store.finish(_THERE)
 
-    def write(self, store: EdgeStore, path: Path | None, described: str) -> Plan:
+    async def write(self, store: EdgeStore, path: Path | None, described: str) -> Plan:
         """Compare, and put the plan in its place."""
         settle_primaries(store, self._rules, there=_THERE, desired=_DESIRED)
         part = None if path is None else hidden(path)
         comparison = store.compared(_THERE, _DESIRED, same=self._rules.satisfied)
         plan = Plan.create(part, new_info("sync", *self._ends, described))
         try:
-            plan.add(map(self._planned, comparison))
+            await _in_parts(map(self._planned, comparison), plan.add)
             counts = comparison.counts
             plan.describe(
                 msgspec.structs.replace(
@@ -227,3 +232,11 @@ class _Planner:
         self._wrong += 1
         if len(self._mistakes) < _QUOTED:
             self._mistakes.append(text)
+
+
+async def _in_parts(items: Iterable[T], take: Callable[[list[T]], None]) -> None:
+    """Hand items over some at a time, and let others run in between: signals, say."""
+    given = iter(items)
+    while some := list(islice(given, _PART)):
+        take(some)
+        await asyncio.sleep(0)

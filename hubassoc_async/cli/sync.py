@@ -1,0 +1,282 @@
+"""``hubassoc sync``: what should be, beside what is there; and applying that plan.
+
+Knows: how the arguments are spelt, which fit together. Does not know: how either half runs.
+"""
+
+import functools
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.console import Console
+
+from hubassoc_async.cli.arguments import open_ids
+from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
+from hubassoc_async.cli.job_run import COMPLETE, SOME_FAILED
+from hubassoc_async.cli.journaled_run import begin_job, run_job
+from hubassoc_async.cli.sync_run import ApplyOptions, ApplyRun, PlanOptions, PlanRun
+from hubassoc_async.cli.told import Telling, ending, ending_of, told
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.dead_letters import Origin
+from hubassoc_async.jobs.edge_source import EdgeSource
+from hubassoc_async.jobs.journal import (
+    JobInfo,
+    JobSpec,
+    Journal,
+    JournalError,
+    check_same,
+    jobs_directory,
+)
+from hubassoc_async.jobs.plan_file import Plan, open_plan
+from hubassoc_async.jobs.sinks import FailureSink
+from hubassoc_async.jobs.sync_apply import MaxDeletes
+from hubassoc_async.jobs.text_file import SourceError
+from hubassoc_async.protocol.versions import VERSIONS
+
+_HELP: Final = """Make the associations of records the desired ones.
+
+--desired has the associations that should be, one a line: CSV, NDJSON (both gzip or not), Parquet,
+a folder of it, or a table, with from_object_id, to_object_id, and label or type_id. A pair without
+either is to be associated, and keeps its labels; `default` is for no label at all. What is there is
+read, and the difference is the plan. Nothing is written without --apply.
+
+\b
+Examples:
+  hubassoc sync contacts companies --desired links.csv
+  hubassoc sync contacts companies --desired links.csv --plan monday.plan
+  hubassoc sync contacts companies --plan monday.plan --apply --max-deletes 2%
+  hubassoc sync contacts companies --desired links.csv --scope listed --all --apply
+
+Records in scope are those that --desired has as FROM; with --scope listed those of --ids, or --all:
+then one without a desired association loses all. Others are not touched.
+
+Right before it is written, each change is compared again with what is there: what somebody has
+changed since the plan was made is left alone, and listed. What is overwritten is in the undo file,
+which is a plan: apply it to bring back what was. `hubassoc resume JOB` goes on with an --apply that
+was killed; to apply a plan twice changes nothing more.
+
+\b
+Exit status:
+  0  complete
+  1  error
+  2  usage; also when --max-deletes is exceeded: then nothing was written
+  3  done, but some records could not be read, or some changes failed or were stale
+  4  stopped by the daily quota
+  130, 143  stopped by SIGINT, SIGTERM
+"""
+_PATH = click.Path(path_type=Path, dir_okay=False)
+_NOT_KEPT: Final = ("desired", "ids", "id_column", "every", "scope", "apply")
+
+
+@click.command(
+    cls=Telling, help=_HELP, short_help="Make the associations of records the desired ones."
+)
+@click.argument("from_object_type", metavar="FROM")
+@click.argument("to_object_type", metavar="TO")
+@click.option("--desired", metavar="FILE|TABLE|-", help="The associations that should be.")
+@click.option(
+    "--scope",
+    type=click.Choice(["from", "listed"]),
+    default="from",
+    show_default=True,
+    help="Whose associations: of the records in --desired, or of those listed.",
+)
+@click.option("--ids", metavar="FILE", help="The records of --scope listed.")
+@click.option("--id-column", metavar="NAME", help="CSV column or NDJSON key of the ids.")
+@click.option("--all", "every", is_flag=True, help="For --scope listed: every record of FROM.")
+@click.option("--plan", type=_PATH, metavar="FILE", help="Where the plan is kept, or is.")
+@click.option("--apply", is_flag=True, help="Write.")
+@click.option(
+    "--max-deletes",
+    metavar="N|P%",
+    help="Write nothing if more would be archived; P% of those that are there.",
+)
+@click.option("--undo", type=_PATH, metavar="FILE", help="What takes it back.  [default: JOB.undo]")
+@click.option("--job", metavar="NAME", help="What to call the job.  [default: a name of its own]")
+@click.option(
+    "--failures", type=_PATH, metavar="FILE", help="Where failures go.  [default: by PLAN or JOB]"
+)
+@click.option("--summary", type=_PATH, metavar="FILE", help="Write the summary as JSON too.")
+@ending
+@connecting
+@click.pass_context
+def sync(context: click.Context, /, **arguments: Any) -> None:
+    """Parse, plan, apply, exit."""
+    how = ending_of(arguments)
+    _check(arguments)
+    options = connection(arguments, stdin="links" if arguments["desired"] == STREAM else None)
+    console = Console(stderr=True, highlight=False, emoji=False)
+    path: Path = arguments["plan"] or jobs_directory() / f"sync-{token_hex(4)}.plan"
+    kept = arguments["plan"] is not None
+    status = COMPLETE
+    try:
+        if arguments["desired"] is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            status = _make(
+                arguments, options, console, path if kept or arguments["apply"] else None
+            )
+        if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
+            plan = open_plan(path)
+            try:
+                run = _begin(context, arguments, options, console, plan)
+            except BaseException:
+                plan.close()
+                raise
+            again = functools.partial(
+                resume_sync,
+                connection=options,
+                console=console,
+                ids=None,
+                summary=arguments["summary"],
+            )
+            status = run_job(run, again, **how) or status
+    except (UsageError, SourceError) as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{error.filename}: {error.strerror}") from error
+    if not kept and status in (COMPLETE, SOME_FAILED):
+        path.unlink(missing_ok=True)
+    context.exit(status)
+
+
+def resume_sync(
+    journal: Journal,
+    connection: Connection,
+    console: Console,
+    *,
+    ids: str | None,
+    summary: Path | None,
+) -> ApplyRun:
+    """Take up the applying of a plan. Raises ``UsageError`` when the plan is not what it was."""
+    if ids is not None:
+        raise JournalError("--ids is for exports: a sync has its plan")
+    info = journal.info
+    try:
+        plan = open_plan(Path(info.arguments["plan"]))
+    except OSError as error:
+        raise JournalError(f"the plan of job {info.name!r} is gone: {error.filename}") from None
+    now = msgspec.structs.replace(
+        info.spec,
+        api_version=connection.api_version,
+        base_url=connection.base_url,
+        fingerprint=plan.info.key,
+    )
+    check_same(journal.name, info.spec, now)
+    return ApplyRun(_options(journal, connection, plan, summary), console)
+
+
+def discard_sync(_: Journal) -> None:
+    """Leave the plan and the undo file: what was written can be taken back."""
+
+
+def _check(arguments: dict[str, Any]) -> None:
+    if arguments["desired"] is None:
+        if arguments["plan"] is None or not arguments["apply"]:
+            raise click.UsageError("give --desired to make a plan, or --plan and --apply")
+        if arguments["scope"] == "listed" or arguments["ids"] or arguments["every"]:
+            raise click.UsageError("--scope, --ids and --all are for --desired: the plan has them")
+    listed = (arguments["ids"] is not None) + arguments["every"]
+    if listed != (arguments["scope"] == "listed"):
+        raise click.UsageError("--scope listed goes with either --ids FILE or --all")
+    if not arguments["apply"] and arguments["undo"] is not None:
+        raise click.UsageError("--undo is for --apply")
+
+
+def _make(
+    arguments: dict[str, Any], options: Connection, console: Console, path: Path | None
+) -> int:
+    """Make the plan, and say what it is. Returns the exit status."""
+    ends = arguments["from_object_type"], arguments["to_object_type"]
+    origin = Origin(
+        operation="read",
+        from_object_type=ends[0],
+        to_object_type=ends[1],
+        api_version=options.api_version,
+    )
+    failures = arguments["failures"] or Path(f"{arguments['plan'] or 'sync'}.failures.ndjson")
+    given = arguments["desired"]
+    desired = EdgeSource(open(0, "rb", closefd=False) if given == STREAM else given)  # noqa: SIM115
+    ids = arguments["ids"]
+    run = PlanRun(
+        PlanOptions(
+            **msgspec.structs.asdict(options),
+            from_object_type=ends[0],
+            to_object_type=ends[1],
+            desired=desired,
+            listed=None if ids is None else open_ids(ids, arguments["id_column"]),
+            every=arguments["every"],
+            path=path,
+            failures=FailureSink(failures, origin.letter),
+            summary=None if arguments["apply"] else arguments["summary"],
+        ),
+        console,
+    )
+    try:
+        return run()
+    finally:
+        if run.plan is not None:
+            run.plan.close()
+
+
+def _begin(
+    context: click.Context,
+    arguments: dict[str, Any],
+    options: Connection,
+    console: Console,
+    plan: Plan,
+) -> ApplyRun:
+    """Begin the job that applies a plan. Raises ``UsageError``."""
+    info, limit = plan.info, arguments["max_deletes"]
+    ends = arguments["from_object_type"], arguments["to_object_type"]
+    if ends != (info.from_object_type, info.to_object_type):
+        raise UsageError(
+            f"{plan.path} is a plan for {info.from_object_type} → {info.to_object_type}"
+        )
+    if limit is not None:
+        archive = plan.counts(VERSIONS[options.api_version]).archive
+        MaxDeletes.parse(limit).check(archive, info.there)
+    assert plan.path is not None
+    path = plan.path.resolve()
+    spec = JobSpec(
+        kind="sync",
+        from_object_type=ends[0],
+        to_object_type=ends[1],
+        api_version=options.api_version,
+        base_url=options.base_url,
+        source=f"{info.kind} plan {path}",
+        fingerprint=info.key,
+        target="HubSpot",
+    )
+    kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
+    folder = path.parent if arguments["plan"] else Path.cwd()
+    kept |= {"plan": str(path), "folder": str(folder)}
+    if arguments["undo"] is not None:
+        kept["undo"] = str(arguments["undo"].resolve())
+    journal = begin_job(arguments["job"], spec, kept)
+    return ApplyRun(_options(journal, options, plan, arguments["summary"]), console)
+
+
+def _options(
+    journal: Journal, connection: Connection, plan: Plan, summary: Path | None
+) -> ApplyOptions:
+    info = journal.info
+    limit = info.arguments.get("max_deletes")
+    undo = _beside(info, "undo", ".undo")
+    return ApplyOptions(
+        **msgspec.structs.asdict(connection),
+        journal=journal,
+        plan=plan,
+        undo=undo,
+        stale=_beside(info, "stale", ".stale.ndjson"),
+        failures=_beside(info, "failures", ".failures.ndjson"),
+        max_deletes=None if limit is None else MaxDeletes.parse(limit),
+        summary=summary,
+    )
+
+
+def _beside(info: JobInfo, name: str, ending: str) -> Path:
+    """A file of a job: as it was told, or beside its plan with the job's name."""
+    given = info.arguments.get(name)
+    return Path(given or Path(info.arguments["folder"]) / f"{info.name}{ending}")

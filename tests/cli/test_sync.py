@@ -1,0 +1,182 @@
+"""``hubassoc sync`` as a real process against a portal on a socket."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubassoc_async.emulator import Portal, PortalServer
+from tests.cli.command import QUIET_QUOTA, Done, finish, start
+from tests.jobs.sync_worlds import BILLING, PLAIN, PRIMARY
+from tests.writing import worlds
+from tests.writing.peer import state
+
+DESIRED = """\
+from_object_id,to_object_id,label
+1,101,primary
+1,102,
+2,103,default
+"""
+BEFORE = {
+    (1, 102): {PRIMARY, PLAIN},
+    (1, 104): {PLAIN},
+    (2, 103): {BILLING, PLAIN},
+    (3, 101): {BILLING, PLAIN},
+}
+AFTER = {
+    (1, 101): {PRIMARY, PLAIN},
+    (1, 102): {PLAIN},
+    (2, 103): {PLAIN},
+    (3, 101): {BILLING, PLAIN},
+}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    """A portal with four pairs."""
+    made = worlds.portal()
+    for (contact, company), types in BEFORE.items():
+        made.associate("contact", contact, "company", company, *(types - {PLAIN}))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def desired(tmp_path: Path) -> None:
+    """A file of what should be."""
+    (tmp_path / "links.csv").write_text(DESIRED)
+
+
+async def sync(url: str, folder: Path, *arguments: object, command: str = "sync") -> Done:
+    ends = ("contacts", "companies") if command == "sync" else ()
+    connected = ("--base-url", url, "--quota", QUIET_QUOTA)
+    more = {"HUBASSOC_JOBS": str(folder / "jobs")}
+    words = (command, *ends, *arguments, *connected)
+    return await finish(await start(*words, cwd=folder, more=more))
+
+
+async def test_a_plan_is_said_and_nothing_written(portal: Portal, tmp_path: Path) -> None:
+    """Counts, requests, time and share of the day; without --apply the portal stays as it is."""
+    async with PortalServer(portal) as server:
+        done = await sync(server.url, tmp_path, "--desired", "links.csv", "--summary", "s.json")
+    assert done.status == 0, done.err
+    assert "1 to create, 2 to relabel, 1 to archive; 0 as desired already" in done.err
+    assert "of a daily quota of" in done.err
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert (summary["records"], summary["there"], summary["requests"]) == (2, 3, 3)
+    assert state(portal) == BEFORE
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["jobs", "links.csv", "s.json"]
+
+
+async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: Path) -> None:
+    """Plan, apply with a limit, apply the undo file; twice changes nothing more."""
+    async with PortalServer(portal) as server:
+
+        async def run(*arguments: object) -> Done:
+            return await sync(server.url, tmp_path, *arguments)
+
+        made = await run("--desired", "links.csv", "--plan", "p.plan")
+        assert made.status == 0, made.err
+        assert state(portal) == BEFORE
+        refused = await run("--plan", "p.plan", "--apply", "--max-deletes", "30%")
+        assert refused.status == 2
+        assert "removes 1 associations, at most 30% of the 3" in refused.err
+        assert state(portal) == BEFORE
+        options = ("--max-deletes", "40%", "--job", "monday", "--summary", "s.json")
+        applied = await run("--plan", "p.plan", "--apply", *options)
+        assert applied.status == 0, applied.err
+        assert state(portal) == AFTER
+        summary = json.loads((tmp_path / "s.json").read_text())
+        counted = ("created", "relabelled", "archived", "unchanged", "stale", "failed")
+        assert [summary[name] for name in counted] == [1, 2, 1, 0, 0, 0]
+        again = await run("--plan", "p.plan", "--apply")
+        assert "4 were so already" in again.err
+        assert state(portal) == AFTER
+        undone = await run("--plan", "monday.undo", "--apply")
+        assert undone.status == 0, undone.err
+        assert state(portal) == BEFORE
+
+
+async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path) -> None:
+    """A stale edge is skipped and listed; the others are written; the exit status says so."""
+    async with PortalServer(portal) as server:
+        await sync(server.url, tmp_path, "--desired", "links.csv", "--plan", "p.plan")
+        portal.associate("contact", 2, "company", 103, "Decision maker")
+        done = await sync(server.url, tmp_path, "--plan", "p.plan", "--apply", "--job", "j")
+    assert done.status == 3, done.err
+    assert "3 stale" not in done.err
+    assert "1 stale" in done.err
+    after: dict[tuple[int, int], Any] = {**AFTER, (2, 103): state(portal)[2, 103]}
+    assert state(portal) == after
+    (line,) = (tmp_path / "j.stale.ndjson").read_text().splitlines()
+    stale = json.loads(line)
+    assert (stale["from_object_id"], stale["to_object_id"]) == ("2", "103")
+    assert [len(stale[name]) for name in ("before", "after", "there")] == [2, 1, 3]
+
+
+async def test_listed_records_without_desired_links_lose_all(
+    portal: Portal, tmp_path: Path
+) -> None:
+    """--all is every record; a desired link outside the listed ones is an error."""
+    async with PortalServer(portal) as server:
+        listed = ("--scope", "listed", "--ids", "ids.txt", "--desired", "links.csv")
+        (tmp_path / "ids.txt").write_text("2\n3\n")
+        outside = await sync(server.url, tmp_path, *listed)
+        assert outside.status == 2
+        assert "1 to 101 is outside the scope: 1 is not listed" in outside.err
+        everyone = ("--scope", "listed", "--all", "--desired", "links.csv", "--apply")
+        done = await sync(server.url, tmp_path, *everyone)
+    assert done.status == 0, done.err
+    assert state(portal) == {pair: types for pair, types in AFTER.items() if pair[0] < 3}
+    assert not list((tmp_path / "jobs").glob("*.plan")), "a plan nobody asked for is not kept"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "--desired"),
+        (("--plan", "p.plan"), "--apply"),
+        (("--desired", "links.csv", "--scope", "listed"), "--ids FILE or --all"),
+        (("--desired", "links.csv", "--undo", "u"), "--undo is for --apply"),
+        (("--plan", "links.csv", "--apply"), "links.csv is no plan"),
+        (("--plan", "none.plan", "--apply"), "no such plan"),
+        (("--desired", "none.csv"), "none.csv"),
+        (("--desired", "links.csv", "--apply", "--max-deletes", "few"), "neither a number"),
+        (("--desired", "bad.csv"), "row 2: 'x' is not a record id; row 3: 'Biling' is no label"),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    arguments: tuple[str, ...], complaint: str, portal: Portal, tmp_path: Path
+) -> None:
+    """Exit status 2, the reason, and nothing written."""
+    (tmp_path / "bad.csv").write_text(
+        "from_object_id,to_object_id,label\nx,101,billing\n1,101,Biling\n"
+    )
+    async with PortalServer(portal) as server:
+        done = await sync(server.url, tmp_path, *arguments)
+    assert done.status == 2, done.err
+    assert complaint in done.err
+    assert state(portal) == BEFORE
+
+
+async def test_a_killed_apply_is_resumed(portal: Portal, tmp_path: Path) -> None:
+    """Killed while its first write is out, it goes on, and the undo file has all of it."""
+    portal.fail("slow", operation="create", nth=1)
+    async with PortalServer(portal) as server:
+        more = {"HUBASSOC_JOBS": str(tmp_path / "jobs")}
+        words = ("sync", "contacts", "companies", "--desired", "links.csv", "--apply")
+        connected = ("--job", "j", "--base-url", server.url, "--quota", QUIET_QUOTA)
+        process = await start(*words, *connected, cwd=tmp_path, more=more)
+        while not any(asked.operation == "create" for asked in portal.requests):
+            assert process.returncode is None
+            await asyncio.sleep(0.01)
+        process.kill()
+        await process.wait()
+        done = await sync(server.url, tmp_path, "j", command="resume")
+        assert done.status == 0, done.err
+        assert state(portal) == AFTER
+        assert "1 created, 2 relabelled, 1 archived, 0 were so already" in done.err
+        undone = await sync(server.url, tmp_path, "--plan", "j.undo", "--apply")
+        assert undone.status == 0, undone.err
+    assert state(portal) == BEFORE
