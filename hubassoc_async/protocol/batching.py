@@ -5,6 +5,7 @@ Knows: ids and their cursors. Does not know: the wire, time, who sends, what an 
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -147,6 +148,6 @@ class Packer(Halving[Batch]):
         for _ in range(min(len(cursors), self.size)):
             object_id, after = cursors.popleft()
             inputs[object_id] = after
-        for _ in range(min(len(fresh), self.size - len(inputs))):
-            inputs[fresh.popleft()] = None
+        room = min(len(fresh), self.size - len(inputs))
+        inputs.update(dict.fromkeys(islice(iter(fresh.popleft, None), room)))
         return Batch(inputs)
