@@ -8,6 +8,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
+from benchmarks.pacing_bound import Mean, bound
 from benchmarks.pacing_world import (
     NETWORKS,
     Others,
@@ -28,6 +29,14 @@ COMPANY: dict[str, Others] = {
     "bursts of 30 %": bursts(0.3, 8),
     "up to 60 % and back": ramp(0.6, 10),
 }
+MEANS: dict[str, Mean] = {
+    "others 30 % at random": lambda _now: 3.0,
+    "others 60 % at random": lambda _now: 6.0,
+    "up to 60 % and back": lambda now: max(0.02, 6 * (1 - abs(2 * (now % 200) / 200 - 1))),
+}
+"""Requests a second of those of them whose mean says anything."""
+JITTERS = {"50 ms jitter": 0.05, "20-400 ms": 0.38}
+"""Seconds between the shortest way and the longest."""
 COLOURS = {"strict": "#2a78b5", "adaptive": "#c8553d"}
 
 
@@ -78,9 +87,9 @@ def alone() -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
-def in_company() -> None:
-    """Print what each mode does beside others whose demand is hidden."""
-    print("\nBeside hidden others, N=100, 50 ms jitter: total use of the quota\n")
+def in_company(network: str) -> None:
+    """Print what each mode does beside others whose demand is hidden, and the most there is."""
+    print(f"\nBeside hidden others, N=100, {network}: total use of the quota\n")
     print("| mode | " + " | ".join(COMPANY) + " |")
     print("|---" * (len(COMPANY) + 1) + "|")
     rows: list[tuple[str, Mode, bool, bool]] = [
@@ -92,18 +101,21 @@ def in_company() -> None:
     for name, mode, headers, counted in rows:
         cells = [
             cell(
-                simulate(
-                    mode,
-                    100,
-                    "50 ms jitter",
-                    others=others,
-                    headers=headers,
-                    rejected_count=counted,
-                )
+                simulate(mode, 100, network, others=others, headers=headers, rejected_count=counted)
             )
             for others in COMPANY.values()
         ]
         print(f"| {name} | {' | '.join(cells)} |")
+    for name, most in (("bound, no headers, under 0.5 %", 0.005), ("the same, under 1 %", 0.01)):
+        print(f"| {name} | {' | '.join(bound_cell(others, network, most) for others in COMPANY)} |")
+
+
+def bound_cell(others: str, network: str, most: float) -> str:
+    """What one reaches who knows the others' mean but sees no headers."""
+    if others not in MEANS:
+        return "-"
+    best = bound(MEANS[others], JITTERS[network], most=most)
+    return f"({best.rejected:.2%}) / {best.used:.1%}"
 
 
 def fullness(result: Result, seconds: float, span: float) -> list[int]:
@@ -156,7 +168,8 @@ def main() -> None:
         plot(arguments.plot)
     else:
         alone()
-        in_company()
+        for network in JITTERS:
+            in_company(network)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from hubassoc_async.pacing.shared_file import FileLog
 from hubassoc_async.pacing.shared_redis import RedisLog
 from hubassoc_async.protocol.quota import Bucket
 
-DEFAULT_PACING: Final[Mode] = "strict"
+DEFAULT_PACING: Final[Mode] = "adaptive"
 
 
 class Pacers:
