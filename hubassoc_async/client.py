@@ -97,7 +97,7 @@ class AssociationsClient(Writes):
         quota: what the portal answers: a plan's name of ``TIERS``, ``Quota(150, 10)`` or
             ``"150/10"`` for associations, ``Quotas`` for each bucket, ``SharedQuota`` for
             many processes; None for no limit.
-        pacing: strict, adaptive (where others use the quota, too) or off: see ``Mode``.
+        pacing: adaptive, strict (where nobody else uses the quota) or off: see ``Mode``.
         daily_reserve: share of the day's quota left for others, 0.2 or ``"20%"``; at that, work
             stops with ``DailyQuotaSpent``. A ``DailyBudget`` keeps the count in a file.
         linger: most seconds that a batch that is not full waits for cursors of answers that are
