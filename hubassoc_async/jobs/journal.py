@@ -269,7 +269,7 @@ class Journal:
     def remove(self) -> None:
         """Close it and remove its files: the job is forgotten."""
         self.connection.close()
-        for ending in (".sqlite", ".sqlite-wal", ".sqlite-shm", ".lock"):
+        for ending in (".sqlite", ".sqlite-wal", ".sqlite-shm", ".daily", ".lock"):
             self.path.with_suffix(ending).unlink(missing_ok=True)
         self._lock.close()
 

@@ -11,7 +11,7 @@ from hubassoc_async.cli import journaled_run
 from hubassoc_async.cli.commands import hubassoc as group
 from hubassoc_async.emulator import Portal, PortalServer, build_portal
 from hubassoc_async.emulator.pytest_plugin import Served
-from hubassoc_async.emulator.settings import Limits
+from hubassoc_async.emulator.settings import Limits, Unknowns
 from hubassoc_async.jobs.journal import find_job
 from hubassoc_async.jobs.parking import parks
 from tests.cli.command import QUIET_QUOTA, TOKEN, hubassoc
@@ -21,8 +21,13 @@ BERLIN = ("--time-zone", "Europe/Berlin")
 
 @pytest.fixture
 def portal() -> Portal:
+    limits = Limits(associations=1_000, associations_daily=15)
     portal = build_portal(
-        contacts=20_000, companies=20, limits=Limits(associations_daily=15), time_zone=BERLIN[1]
+        contacts=20_000,
+        companies=20,
+        limits=limits,
+        time_zone=BERLIN[1],
+        unknowns=Unknowns(batch_headers="all"),
     )
     portal.add_token(TOKEN)
     return portal
@@ -67,6 +72,23 @@ async def test_it_parks_and_is_resumed(portal: Portal, ids: Path, tmp_path: Path
     answered = portal.log.operations["read"] - portal.log.statuses[429]
     assert 20 <= answered <= 22  # what came in behind a gap is read twice, and no more
     assert len(set((tmp_path / "x.csv").read_text().splitlines())) > 20_000
+
+
+async def test_a_reserve_is_counted_beside_the_journal(
+    portal: Portal, ids: Path, tmp_path: Path
+) -> None:
+    """It parks before the quota is spent; the count outlives the process, and goes with the job."""
+    jobs = {"HUBASSOC_JOBS": str(tmp_path / "jobs")}
+    async with PortalServer(portal) as server:
+        command = (*arguments(server.url, ids), "--daily-reserve", "50%", "--concurrency", "2")
+        done = await hubassoc(*command, cwd=tmp_path, **jobs)
+    assert done.status == 4
+    assert "kept for others" in done.err
+    assert portal.log.statuses[429] == 0
+    (count,) = (tmp_path / "jobs").glob("night.daily")
+    assert (await hubassoc("jobs", "--forget", "night", cwd=tmp_path, **jobs)).status == 0
+    assert not count.exists()
+    assert list(tmp_path.glob(".x.csv*")) == []
 
 
 @pytest.fixture
