@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.measure import (
@@ -30,6 +31,8 @@ PARTS = (
     *("decode", "packing", "create", "emulator"),
 )
 HERE = Path(__file__).parent
+NEEDED = ("hubspot", "httpx", "pydantic", "matplotlib", "pyarrow", "click")
+"""Modules of the extra, without which some part would fail after minutes."""
 
 
 class Report:
@@ -101,6 +104,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part is named {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        parser.error(f"missing: {', '.join(missing)}; pip install -e '.[bench]'")
     report = Report()
     for part in options.parts or PARTS:
         report.measure(part, options.size or USUAL)

@@ -175,6 +175,19 @@ def test_a_part_that_fails_is_told_of(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "### Decoding a page, typical" in report
 
 
+def test_what_is_missing_is_said_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a library of the extra, or with a part that is none, nothing is measured."""
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+    assert "no part is named nonsense" in capsys.readouterr().err
+    monkeypatch.setattr("benchmarks.__main__.NEEDED", ("no_such_module",))
+    with pytest.raises(SystemExit):
+        main(["decode"])
+    assert "missing: no_such_module; pip install -e '.[bench]'" in capsys.readouterr().err
+
+
 def test_a_plot_shows_its_figures(tmp_path: Path) -> None:
     """Bars and lines are drawn with their names and numbers as text."""
     bars = draw(Bars("bars", "Title", "s", {"ours": 1.5, "theirs": 300.0}), tmp_path).read_text()
