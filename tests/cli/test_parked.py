@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -78,7 +79,7 @@ async def test_a_reserve_is_counted_beside_the_journal(
     portal: Portal, ids: Path, tmp_path: Path
 ) -> None:
     """It parks before the quota is spent; the count outlives the process, and goes with the job."""
-    jobs = {"HUBASSOC_JOBS": str(tmp_path / "jobs")}
+    jobs: Any = {"HUBASSOC_JOBS": str(tmp_path / "jobs")}
     async with PortalServer(portal) as server:
         command = (*arguments(server.url, ids), "--daily-reserve", "50%", "--concurrency", "2")
         done = await hubassoc(*command, cwd=tmp_path, **jobs)
