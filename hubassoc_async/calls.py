@@ -6,7 +6,7 @@ Knows: places and turns. Does not know: what is asked.
 from collections.abc import Callable
 from typing import TypeVar
 
-from hubassoc_async.pacing import Places
+from hubassoc_async.pacing import Places, Priority
 from hubassoc_async.protocol.call import Call
 from hubassoc_async.protocol.quota import bucket_of
 from hubassoc_async.protocol.versions import ApiVersion
@@ -26,14 +26,20 @@ class Caller:
         self._open_sender = open_sender
         self._places = places
 
-    async def __call__(self, call: Call[R]) -> R:
-        """Return the call's result. Raises the ``HubAssocError`` that stands in its way."""
+    async def __call__(self, call: Call[R], *, priority: Priority = "interactive") -> R:
+        """Return the call's result. Raises the ``HubAssocError`` that stands in its way.
+
+        Somebody waits for a single call: unless told otherwise it goes before bulk work.
+        """
         sender = self._open_sender()
-        async with self._places:
+        await self._places.acquire(priority)
+        try:
             bucket = bucket_of(call.request(call.batch))
-            turn = await sender.pacers.of(bucket).acquire()
+            turn = await sender.pacers.of(bucket).acquire(priority)
             try:
                 results = await sender.ask(call, call.batch, turn, repeatable=call.repeatable)
             finally:
                 turn.give_back()
+        finally:
+            self._places.release()
         return results[0]

@@ -289,6 +289,7 @@ class AssociationsClient(Writes):
         links: Links,
         settings: WriteSettings,
         deadline: float | None,
+        priority: Priority,
     ) -> WriteStream:
         self._check("links", links, deadline)
         ends = from_object_type, to_object_type
@@ -308,6 +309,7 @@ class AssociationsClient(Writes):
             self._places,
             linger=self._linger,
             deadline=deadline,
+            priority=priority,
         )
         self._streams.add(stream)
         return stream

@@ -55,7 +55,8 @@ class IdList:
         """Ask for the next page; None after the last."""
         if self.ended:
             return None
-        page = await self._call(list_records(self._call.version, self._object_type, self._next))
+        call = list_records(self._call.version, self._object_type, self._next)
+        page = await self._call(call, priority="bulk")
         if page.after is not None and not self._cursors.add(page.after):
             raise ProtocolError(f"the cursor {page.after!r} of {self._object_type} came back")
         self._here, self._next = self._next, page.after

@@ -11,7 +11,7 @@ from msgspec import Struct
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.model import Failure, Link, LinkGiven, WriteOutcome, Written
 from hubassoc_async.outcome_stream import OutcomeStream
-from hubassoc_async.pacing import Places
+from hubassoc_async.pacing import Places, Priority
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.writing import Step, Writing
 from hubassoc_async.sender import Sender
@@ -50,10 +50,19 @@ class WriteStream(OutcomeStream[LinkGiven, WriteOutcome, Step]):
         *,
         linger: float,
         deadline: float | None,
+        priority: Priority,
     ) -> None:
         """``label_types`` looks up the types there are; None when none are needed."""
         self._writing = make(None)
-        super().__init__(self._writing, links, sender, places, linger=linger, deadline=deadline)
+        super().__init__(
+            self._writing,
+            links,
+            sender,
+            places,
+            linger=linger,
+            deadline=deadline,
+            priority=priority,
+        )
         self.counts = WriteCounts()
         self._make = make
         self._label_types = label_types

@@ -64,7 +64,7 @@ class Places:
         self._free = places
         self._lanes: Lanes[None] = Lanes()
 
-    async def acquire(self, priority: Priority = "bulk") -> None:
+    async def acquire(self, priority: Priority) -> None:
         """Wait for a place."""
         if self._free > (-1 if priority == "interactive" else 0):
             self._free -= 1
@@ -76,12 +76,6 @@ class Places:
             if waiter.done() and not waiter.cancelled():
                 self.release()  # it was handed over in the moment of the cancellation
             raise
-
-    async def __aenter__(self) -> None:
-        await self.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.release()
 
     def release(self) -> None:
         """Give a place back."""

@@ -72,8 +72,8 @@ async def test_an_interactive_read_overtakes_bulk_within_one_request_time() -> N
 async def test_a_place_handed_to_a_task_being_cancelled_is_not_lost() -> None:
     """The next who waits has it."""
     places = Places(1)
-    await places.acquire()
-    first, second = (asyncio.create_task(places.acquire()) for _ in range(2))
+    await places.acquire("bulk")
+    first, second = (asyncio.create_task(places.acquire("bulk")) for _ in range(2))
     await asyncio.sleep(0)
     places.release()
     first.cancel()
