@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import click
 
 from hubassoc_async.cli.connecting import STREAM, F
+from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.job_sink import public_name
 from hubassoc_async.jobs.journal import find_job
 
@@ -62,7 +63,10 @@ class Resuming(Telling):
         """Let what the job named by ``job`` was told stand in for defaults."""
         name = cast("str | None", self._given(ctx, args).get("job"))
         if name is not None and not ctx.resilient_parsing and not _asks_help(args):
-            info = find_job(name)
+            try:
+                info = find_job(name)
+            except UsageError as error:
+                raise click.UsageError(str(error), ctx) from error
             spec = {"api_version": info.spec.api_version, "base_url": info.spec.base_url}
             ctx.default_map = {**_connection(self, info.arguments), **spec}
         return super().parse_args(ctx, args)

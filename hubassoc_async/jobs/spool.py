@@ -82,7 +82,7 @@ class FileIds:
         some: list[str] = []
         try:
             for one in islice(self._ids, most):
-                some.append(_text(one))  # noqa: PERF401  what came before an error is kept
+                some.append(object_id(one) or str(one))  # noqa: PERF401  kept if it breaks off
         except SourceError as error:
             self.error = error
         self._ended = len(some) < most
@@ -207,15 +207,27 @@ class SpooledIds:
             await self._append([], last=True)
 
     async def _copy(self, source: Source) -> None:
-        """Spool a source from its beginning: what the spool has already must come again."""
+        """Spool a source from its beginning.
+
+        What the spool has already must come again, in any order, before anything new is taken:
+        another input leaves no trace.
+        """
         seen, again = await self._known(), IdSet()
-        before = len(seen)
-        feed = Feed(source)
+        before = missing = len(seen)
+        feed, fresh = Feed(source), list[str]()
         while given := await feed.take(_BLOCK):
-            ids = [text for one in given if again.add(text := _text(one))]
-            if fresh := [text for text in ids if seen.add(text)]:
+            for one in given:
+                text = _text(one)
+                if not again.add(text):
+                    continue
+                if seen.add(text):
+                    fresh.append(text)
+                else:
+                    missing -= 1
+            if fresh and not missing:
                 await self._append(fresh)
-        if missing := len(seen) - len(again):
+                fresh = []
+        if missing:
             raise SourceError(
                 f"{missing:,} of the {before:,} ids that had come are not in the input any more:"
                 " give the job the input that it was begun with"
