@@ -23,15 +23,14 @@ from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.edge_source import EdgeSource
 from hubassoc_async.jobs.journal import (
     JobInfo,
-    JobSpec,
     Journal,
     JournalError,
     check_same,
     jobs_directory,
 )
-from hubassoc_async.jobs.plan_file import Plan, open_plan
+from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_plan
 from hubassoc_async.jobs.sinks import FailureSink
-from hubassoc_async.jobs.sync_apply import MaxDeletes
+from hubassoc_async.jobs.sync_apply import sync_spec
 from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.protocol.versions import VERSIONS
 
@@ -239,16 +238,7 @@ def _begin(
         MaxDeletes.parse(limit).check(archive, info.there)
     assert plan.path is not None
     path = plan.path.resolve()
-    spec = JobSpec(
-        kind="sync",
-        from_object_type=ends[0],
-        to_object_type=ends[1],
-        api_version=options.api_version,
-        base_url=options.base_url,
-        source=f"{info.kind} plan {path}",
-        fingerprint=info.key,
-        target="HubSpot",
-    )
+    spec = sync_spec(plan, api_version=options.api_version, base_url=options.base_url)
     kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
     folder = path.parent if arguments["plan"] else Path.cwd()
     kept |= {"plan": str(path), "folder": str(folder)}

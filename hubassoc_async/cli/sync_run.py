@@ -24,10 +24,10 @@ from hubassoc_async.cli.journaled_run import JournaledOptions, JournaledRun
 from hubassoc_async.cli.planned import plan_lines
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.edge_source import EdgeSource
-from hubassoc_async.jobs.plan_file import Plan
+from hubassoc_async.jobs.plan_file import MaxDeletes, Plan
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.sources import Source
-from hubassoc_async.jobs.sync_apply import ApplyJob, ApplyProgress, MaxDeletes
+from hubassoc_async.jobs.sync_apply import ApplyJob, ApplyProgress
 from hubassoc_async.jobs.sync_plan import PlanProgress, plan_sync
 from hubassoc_async.protocol.versions import VERSIONS
 

@@ -71,6 +71,35 @@ class PlanCounts(Struct, frozen=True, kw_only=True):
         return self.create + self.relabel + self.archive
 
 
+class MaxDeletes(Struct, frozen=True):
+    """The most associations that a plan may remove altogether."""
+
+    most: float
+    percent: bool = False
+    """Whether ``most`` is a share of those that are there."""
+
+    @classmethod
+    def parse(cls, text: str) -> "MaxDeletes":
+        """Read ``500`` or ``2.5%``. Raises ``PlanError``."""
+        percent = text.endswith("%")
+        try:
+            most = float(text.removesuffix("%"))
+        except ValueError:
+            most = -1.0
+        if not 0 <= most < float("inf") or (not percent and most % 1):
+            raise PlanError(f"{text!r} is neither a number of associations nor a percentage")
+        return cls(most, percent)
+
+    def check(self, archive: int, there: int) -> None:
+        """Raise ``PlanError`` for more than that."""
+        if archive > (there * self.most / 100 if self.percent else self.most):
+            of = f"{self.most:g}% of the {there:,} there are" if self.percent else f"{self.most:,g}"
+            raise PlanError(
+                f"the plan removes {archive:,} associations, at most {of} may be:"
+                " nothing was written"
+            )
+
+
 class Plan:
     """The changes of one plan, sorted by their pairs."""
 
@@ -226,7 +255,7 @@ def open_undo(path: Path, plan: Plan, *, new: bool) -> Plan:
     if not new:
         raise PlanError(f"{path}, the undo file of this job, is gone: make a new plan")
     info = new_info("undo", plan.info.from_object_type, plan.info.to_object_type, plan.info.of)
-    info.undoes = plan.info.key
+    info.undoes, info.there = plan.info.key, plan.info.there
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)  # of a run that died right here
     Plan.create(part, info).close()

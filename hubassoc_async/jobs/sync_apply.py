@@ -17,13 +17,13 @@ import msgspec
 from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
+from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
 from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin
 from hubassoc_async.jobs.edge_compare import EdgeChange
 from hubassoc_async.jobs.edges import id_key
 from hubassoc_async.jobs.files import NewFile
-from hubassoc_async.jobs.journal import Journal, Mark, State
-from hubassoc_async.jobs.plan_file import Plan, open_undo
+from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, State, has_job
+from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_undo
 from hubassoc_async.jobs.sync_chunk import ChunkOutcome, ChunkWriter
 from hubassoc_async.jobs.sync_rules import SyncRules
 from hubassoc_async.model import Failure
@@ -34,35 +34,6 @@ CHUNK_CHANGES: Final = 5_000
 _PLAN, _FAILURES = "plan", "failures"  # places in ``Mark.positions``
 _STALE: Final = "CREATE TABLE IF NOT EXISTS stale (from_id, to_id, line BLOB)"
 _LINES: Final = 10_000  # read at a time
-
-
-class MaxDeletes(Struct, frozen=True):
-    """The most associations that a plan may remove altogether."""
-
-    most: float
-    percent: bool = False
-    """Whether ``most`` is a share of those that are there."""
-
-    @classmethod
-    def parse(cls, text: str) -> "MaxDeletes":
-        """Read ``500`` or ``2.5%``. Raises ``UsageError``."""
-        percent = text.endswith("%")
-        try:
-            most = float(text.removesuffix("%"))
-        except ValueError:
-            most = -1.0
-        if not 0 <= most < float("inf") or (not percent and most % 1):
-            raise UsageError(f"{text!r} is neither a number of associations nor a percentage")
-        return cls(most, percent)
-
-    def check(self, archive: int, there: int) -> None:
-        """Raise ``UsageError`` for more than that."""
-        if archive > (there * self.most / 100 if self.percent else self.most):
-            of = f"{self.most:g}% of the {there:,} there are" if self.percent else f"{self.most:,g}"
-            raise UsageError(
-                f"the plan removes {archive:,} associations, at most {of} may be:"
-                " nothing was written"
-            )
 
 
 class ApplyProgress(Struct, frozen=True, kw_only=True):
@@ -145,7 +116,7 @@ class ApplyJob:
     async def run(self) -> None:
         """Work to the end, or until ``stop`` was called: then ``complete`` is False.
 
-        Raises ``UsageError`` before anything is written for a plan that removes too much, and
+        Raises ``PlanError`` before anything is written for a plan that removes too much, and
         what stopped it: ``DailyQuotaSpent`` and other ``HubAssocError``, ``OSError`` for files.
         The job can be resumed after any.
         """
@@ -291,3 +262,57 @@ class ApplyJob:
 
 def _line(stale: object) -> bytes:
     return msgspec.json.encode(stale) + b"\n"
+
+
+def sync_spec(plan: Plan, *, api_version: str, base_url: str) -> JobSpec:
+    """Say what the job is that applies a plan."""
+    info = plan.info
+    return JobSpec(
+        kind="sync",
+        from_object_type=info.from_object_type,
+        to_object_type=info.to_object_type,
+        api_version=api_version,
+        base_url=base_url,
+        source=f"{info.kind} plan {'in memory' if plan.path is None else plan.path.resolve()}",
+        fingerprint=info.key,
+        target="HubSpot",
+    )
+
+
+async def apply_plan(
+    client: AssociationsClient,
+    plan: Plan,
+    *,
+    undo: Path,
+    max_deletes: str | None = None,
+    job: str | None = None,
+    directory: Path | None = None,
+) -> ApplyProgress:
+    """Write what a plan says, where what it was made from still holds.
+
+    undo: the plan that takes it back. What fails, and what somebody has changed meanwhile, is
+        listed beside it, in ``UNDO.failures.ndjson`` and ``UNDO.stale.ndjson``.
+    max_deletes: ``"500"`` or ``"2%"``: write nothing if more associations would be archived.
+    job: a name to go on with what was begun under it. directory: where jobs have their journals.
+
+    Raises ``UsageError`` before anything is written, and what stops a write.
+    """
+    spec = sync_spec(plan, api_version=client.api_version.name, base_url="")
+    if job is not None and has_job(job, directory):
+        journal = Journal.open(job, directory=directory, expect=spec)
+    else:
+        journal = Journal.create(job, spec, directory=directory)
+    try:
+        applying = ApplyJob(
+            client,
+            journal,
+            plan,
+            undo=undo,
+            failures=undo.with_name(f"{undo.name}.failures.ndjson"),
+            stale=undo.with_name(f"{undo.name}.stale.ndjson"),
+            max_deletes=None if max_deletes is None else MaxDeletes.parse(max_deletes),
+        )
+        await applying.run()
+        return applying.progress()
+    finally:
+        journal.close()
