@@ -33,7 +33,7 @@ def steps(waiting: int, turns: int, mode: Mode) -> int:
 
         tasks = [asyncio.create_task(one()) for _ in range(waiting)]
         await asyncio.sleep(0)
-        loop.call_soon = counting  # type: ignore[method-assign]
+        loop.call_soon = counting  # type: ignore[assignment,method-assign]
         await done.wait()
         loop.call_soon = call_soon  # type: ignore[method-assign]
         for task in tasks:
