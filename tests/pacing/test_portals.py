@@ -1,6 +1,7 @@
 """Many portals in one process: none costs another anything, and few are open at once."""
 
 import asyncio
+import contextlib
 import gc
 import tracemalloc
 
@@ -85,6 +86,37 @@ async def test_a_thousand_portals_hold_no_more_than_the_open_ones() -> None:
         assert len(kept) == 0
         assert grown < 300_000  # a client takes some 30 kB: not one of 900 is kept
         assert len(world.made) == 1_000
+
+
+@on_virtual_time
+async def test_a_thousand_portals_at_once_leave_no_more_tasks_than_are_under_way() -> None:
+    """Ten of them hang: the others end as they would alone, and what is open stays bounded."""
+    loop, world = asyncio.get_running_loop(), World()
+    room = asyncio.Semaphore(40)
+    took: list[float] = []
+    most_open = most_tasks = 0
+
+    async def visit(pool: PortalPool, number: int) -> None:
+        nonlocal most_open, most_tasks
+        async with room, pool.client(str(number)) as client:
+            if number < 10:
+                world.transports[str(number)].refuse_connections = True
+            started = loop.time()
+            with contextlib.suppress(ConnectError):
+                await client.read("contacts", "companies", [1])
+                took.append(loop.time() - started)
+            open_now = sum(not one.closed for one in world.transports.values())
+            most_open = max(most_open, open_now)
+            most_tasks = max(most_tasks, len(asyncio.all_tasks()))
+
+    async with PortalPool(world.make, most_open=20) as pool:
+        await asyncio.gather(*(visit(pool, number) for number in range(1_000)))
+        await asyncio.sleep(1)
+        assert len(pool) == 20
+    assert len(took) == 990
+    assert max(took) == pytest.approx(min(took), abs=0.01)
+    assert most_open <= 40 + 40  # those in use, and those being closed
+    assert most_tasks <= 1_000 + 1 + 5 * 40  # the visits that wait here are the test's own
 
 
 @on_virtual_time
