@@ -140,6 +140,7 @@ class DailyCount:
                 " DO UPDATE SET spent = spent + excluded.spent",
                 [self._budget.portal, self._bucket, self._day, spent],
             )
+            self._spent = max(self._spent, self._kept(db))  # other processes count there, too
 
     def _turn_over(self) -> None:
         """Begin a new day, with what the file knows of it."""
@@ -154,8 +155,11 @@ class DailyCount:
             return
         with closing(sqlite3.connect(path, timeout=5)) as db, db:
             db.execute(_SCHEMA)
-            row = db.execute(
-                "SELECT spent FROM days WHERE portal = ? AND bucket = ? AND day = ?",
-                [self._budget.portal, self._bucket, day],
-            ).fetchone()
-            self._spent = row[0] if row else 0
+            self._spent = self._kept(db)
+
+    def _kept(self, db: sqlite3.Connection) -> int:
+        row = db.execute(
+            "SELECT spent FROM days WHERE portal = ? AND bucket = ? AND day = ?",
+            [self._budget.portal, self._bucket, self._day],
+        ).fetchone()
+        return row[0] if row else 0

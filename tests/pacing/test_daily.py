@@ -70,6 +70,19 @@ def test_a_new_day_begins_at_the_portals_midnight_and_the_file_keeps_the_old_one
     assert count().remaining == 70
 
 
+def test_processes_with_one_file_count_together(tmp_path: Path) -> None:
+    """What another has spent is known whenever the own count is kept."""
+    budget = DailyBudget(reserve=0.0, path=tmp_path / "day.db", portal="1")
+    one, other = (DailyCount(budget, "associations", 500, lambda: MIDNIGHT) for _ in range(2))
+    for _ in range(50):
+        one.take()
+        other.take()
+    assert (one.remaining, other.remaining) == (450, 400)
+    one.take()
+    one.keep()
+    assert one.remaining == 399
+
+
 @pytest.mark.parametrize("wrong", ["much", "120%", -0.1, 1.0, ""])
 def test_a_reserve_is_a_share(wrong: float | str) -> None:
     """Anything else says so at once."""
