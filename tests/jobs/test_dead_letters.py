@@ -56,7 +56,7 @@ def test_lines_are_ids_and_links(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(msgspec.json.Encoder().encode_lines([CREATE.letter(one)]))
     assert list(IdFile(tmp_path / "f")) == ["1"]
     (link,) = open_pairs(tmp_path / "f", typed=True)
-    assert link == Link("1", "2", (AssociationType("HUBSPOT_DEFINED", 1),), 1)
+    assert link == Link("1", "2", kinds, 1)
     (back,) = DECODE((tmp_path / "f").read_bytes())
     assert back.origin == CREATE
 
