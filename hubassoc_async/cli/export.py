@@ -153,7 +153,7 @@ def discard_export(journal: Journal) -> None:
     """Remove what an export has written and not finished."""
     spec = journal.spec
     open_job_sink(
-        spec.target, spec.from_object_type, spec.to_object_type, job=journal.name
+        spec.target, spec.from_object_type, spec.to_object_type, job=journal.key
     ).discard()
 
 
@@ -198,7 +198,7 @@ def _options(
         **msgspec.structs.asdict(connection),
         journal=journal,
         source=source,
-        sink=open_job_sink(to, spec.from_object_type, spec.to_object_type, job=journal.name),
+        sink=open_job_sink(to, spec.from_object_type, spec.to_object_type, job=journal.key),
         failures=failures_of(journal.info),
         summary=summary,
     )

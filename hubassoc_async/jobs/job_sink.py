@@ -67,7 +67,7 @@ class Target(Struct, frozen=True):
     from_object_type: str
     to_object_type: str
     job: str
-    """The name of the job: what is hidden is called after it."""
+    """The key of the job, which no other job has: what is hidden is called after it."""
 
     @property
     def path(self) -> Path:

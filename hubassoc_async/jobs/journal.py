@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import sqlite3
 import threading
 import time
@@ -31,7 +32,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _PATIENCE: Final = 0.5  # seconds: somebody who looks whether a job runs holds its lock for less
 _TABLES: Final = f"""
 create table job (
-    spec text not null, arguments text not null, created_at real not null,
+    key text not null, spec text not null, arguments text not null, created_at real not null,
     state text not null, reason text not null, resume_at real, pid integer not null,
     mark text not null, changed_at real not null
 );
@@ -80,6 +81,8 @@ class JobInfo(Struct, frozen=True, kw_only=True):
     """A job as others may see it, whether it runs or not."""
 
     name: str
+    key: str
+    """What it is called where it keeps what it has not finished: no other job ever is."""
     path: Path
     spec: JobSpec
     arguments: dict[str, Any]
@@ -145,6 +148,7 @@ class Journal:
             _check_free(name, _version(journal.connection))
             now = time.time()
             row = (
+                f"{name}-{secrets.token_hex(4)}",
                 _json(spec),
                 _json(arguments),
                 now,
@@ -158,7 +162,7 @@ class Journal:
             with journal.transaction() as connection:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     connection.execute(statement)
-                connection.execute("insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                connection.execute("insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             sync_directory(directory)
         except BaseException:
             journal.close()
@@ -195,6 +199,11 @@ class Journal:
     def name(self) -> str:
         """What the job is called."""
         return self.path.stem
+
+    @property
+    def key(self) -> str:
+        """What it is called where it keeps what it has not finished: no other job ever is."""
+        return self.info.key
 
     @property
     def info(self) -> JobInfo:

@@ -68,7 +68,7 @@ async def test_a_signal(
     assert info.state == "stopped"
     done_before = info.mark.items
     assert 0 < done_before <= 1_000  # up to the first record that has more pages
-    assert names(tmp_path) == [".x.ndjson.one.part"]
+    assert names(tmp_path) == [f".x.ndjson.{info.key}.part"]
     portal.log.clear()
     done = await hubassoc("resume", "one", "--quota", QUIET_QUOTA, cwd=tmp_path)
     assert done.status == 0, done.err

@@ -187,6 +187,19 @@ def test_forgetting(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_keys(tmp_path: Path) -> None:
+    """A name that is used again is another job: it takes nothing of the first for its own."""
+    first = Journal.create("one", SPEC, directory=tmp_path)
+    key = first.key
+    assert key.startswith("one-")
+    first.remove()
+    second = Journal.create("one", SPEC, directory=tmp_path)
+    assert second.key != key
+    key = second.key
+    second.close()
+    assert find_job("one", tmp_path).key == key
+
+
 def test_fingerprints(tmp_path: Path) -> None:
     """A file's content, and nothing else of it, makes its fingerprint."""
     one, two = tmp_path / "one", tmp_path / "two"

@@ -103,7 +103,10 @@ class KilledJob:
     def outcome(self) -> Outcome:
         """What is there now."""
         failures = []
-        for path in self.place.glob("*failures.ndjson"):
+        for path in (
+            *self.place.glob("*failures.ndjson"),
+            *self._journals.glob("*failures.ndjson"),
+        ):
             failures += [json.loads(line) for line in path.read_text().splitlines()]
         for failure in failures:
             del failure["at"]

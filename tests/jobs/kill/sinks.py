@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.jobs.postgres import PASSWORD
+from tests.jobs.stores import KINDS, rows_in, target_of
+
 
 class KilledSink(NamedTuple):
     """One sink, as a kill test sees it. A new one is one row of ``SINKS``."""
@@ -27,9 +30,24 @@ def unpacked(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes())
 
 
+def store(kind: str) -> KilledSink:
+    """A sink of typed rows, in the job's directory."""
+    return KilledSink(lambda at: target_of(kind, at), lambda at: rows_in(target_of(kind, at)))
+
+
+def postgres(url: str) -> KilledSink:
+    """A table of the job's own in a database whose URL has a password."""
+
+    def target(at: Path) -> str:
+        return target_of("postgres", at, url, table=at.parent.name)
+
+    return KilledSink(target, lambda at: rows_in(target(at)), {"PGPASSWORD": PASSWORD})
+
+
 SINKS: dict[str, KilledSink] = {
     "ndjson": file("out.ndjson"),
     "ndjson.gz": file("out.ndjson.gz", unpacked),
     "csv": file("out.csv"),
     "csv.gz": file("out.csv.gz", unpacked),
+    **{kind: store(kind) for kind in KINDS if kind != "postgres"},
 }

@@ -17,8 +17,9 @@ from tests.jobs.kill.killing import (
     kills,
     write_ids,
 )
-from tests.jobs.kill.sinks import SINKS
+from tests.jobs.kill.sinks import SINKS, postgres
 
+NAMES = [*SINKS, "postgres"]
 KILLS = 2
 """Of one job, one after the other."""
 MANY = 5
@@ -58,17 +59,20 @@ class Killed(Protocol):
 
 
 @pytest.fixture
-def killed(portal: Portal, url: str, ids: Path, tmp_path: Path) -> Killed:
+def killed(
+    portal: Portal, url: str, ids: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Killed:
     """Compare a job that was killed with one that was not; how much was done at each death."""
 
     async def run(name: str, seed: int, number: int) -> list[int]:
+        sink = SINKS.get(name) or postgres(request.getfixturevalue("postgres_url"))
         if name not in _known:
-            calm = KilledJob(SINKS[name], portal, url, tmp_path / "calm", ids)
+            calm = KilledJob(sink, portal, url, tmp_path / "calm", ids)
             measures = await calm.undisturbed()
             assert len(calm.outcome().failures) == NOT_IDS
             _known[name] = measures, calm.outcome()
         measures, expected = _known[name]
-        job = KilledJob(SINKS[name], portal, url, tmp_path / "killed", ids)
+        job = KilledJob(sink, portal, url, tmp_path / "killed", ids)
         instants = kills(seed, number)
         await job.killed(instants, measures)
         assert job.outcome() == expected, (instants, job.died)
@@ -77,15 +81,15 @@ def killed(portal: Portal, url: str, ids: Path, tmp_path: Path) -> Killed:
     return run
 
 
-@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("sink", NAMES)
 async def test_killed(sink: str, killed: Killed) -> None:
     """Killed twice, a job comes to the very output and failures of an undisturbed run."""
-    assert len(await killed(sink, list(SINKS).index(sink), KILLS)) >= KILLS - 1
+    assert len(await killed(sink, NAMES.index(sink), KILLS)) >= KILLS - 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("sink", NAMES)
 @pytest.mark.parametrize("seed", range(100, 110))
 async def test_killed_often(sink: str, seed: int, killed: Killed) -> None:
     """Killed at fifty instants, in jobs of their own, each sink does the same."""
