@@ -8,15 +8,15 @@ Knows: days in the portal's time zone, SQLite. Does not know: turns, windows.
 
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from hubassoc_async.errors import DailyQuotaSpent, UsageError
+from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.protocol.quota import Bucket, RateSignal
 
 _KEPT_EVERY = 50  # requests: what a crash can lose of the count
@@ -128,19 +128,21 @@ class DailyCount:
             self._spent = signal.daily - signal.daily_remaining + out
 
     def keep(self) -> None:
-        """Write the count down, if there is a file."""
+        """Write the count down, if there is a file.
+
+        Raises ``HubAssocError`` when it cannot be written.
+        """
         path, spent = self._budget.path, self._unkept
         if path is None or not spent:
             return
-        self._unkept = 0
-        with closing(sqlite3.connect(path, timeout=5)) as db, db:
-            db.execute(_SCHEMA)
+        with _opened(path) as db:
             db.execute(
                 "INSERT INTO days VALUES (?, ?, ?, ?) ON CONFLICT (portal, bucket, day)"
                 " DO UPDATE SET spent = spent + excluded.spent",
                 [self._budget.portal, self._bucket, self._day, spent],
             )
             self._spent = max(self._spent, self._kept(db))  # other processes count there, too
+        self._unkept -= spent
 
     def _turn_over(self) -> None:
         """Begin a new day, with what the file knows of it."""
@@ -153,8 +155,7 @@ class DailyCount:
         path = self._budget.path
         if path is None or not path.exists():
             return
-        with closing(sqlite3.connect(path, timeout=5)) as db, db:
-            db.execute(_SCHEMA)
+        with _opened(path) as db:
             self._spent = self._kept(db)
 
     def _kept(self, db: sqlite3.Connection) -> int:
@@ -163,3 +164,16 @@ class DailyCount:
             [self._budget.portal, self._bucket, self._day],
         ).fetchone()
         return row[0] if row else 0
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file of counts, in one transaction."""
+    try:
+        with closing(sqlite3.connect(path, timeout=5)) as db, db:
+            db.execute(_SCHEMA)
+            yield db
+    except sqlite3.Error as error:
+        raise HubAssocError(
+            f"the day's requests cannot be counted in {path}: {error}. Name another file"
+        ) from error

@@ -163,10 +163,12 @@ class Pacer:
                 task.cancel()
                 await asyncio.wait([task])
         self._lanes.fail(HubAssocError(_CLOSED))
-        if self._daily is not None:
-            self._daily.keep()
-        if self._shared is not None:
-            await self._shared.aclose()
+        try:
+            if self._daily is not None:
+                self._daily.keep()
+        finally:
+            if self._shared is not None:
+                await self._shared.aclose()
 
     def _refused(self, slot: Slot, now: float, signal: RateSignal) -> None:
         """Pause after a 429, then send one at a time until one is admitted.
@@ -216,7 +218,8 @@ class Pacer:
                     self._out += 1
                     waiter.set_result(slot)
         except HubAssocError as error:
-            self._lanes.fail(error)  # the day's quota is spent, or the shared one out of reach
+            # the day's quota is spent or its file out of reach, or the shared quota is
+            self._lanes.fail(error)
         finally:
             self._dispatcher = None
 

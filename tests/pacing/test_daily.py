@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hubassoc_async import AssociationsClient, DailyBudget, DailyQuotaSpent, Quotas, UsageError
+from hubassoc_async import (
+    AssociationsClient,
+    DailyBudget,
+    DailyQuotaSpent,
+    HubAssocError,
+    Quotas,
+    UsageError,
+)
 from hubassoc_async.emulator import Limits, MemoryTransport, Portal, Unknowns
 from hubassoc_async.pacing.daily import DailyCount
 from hubassoc_async.protocol.quota import RateSignal
@@ -81,6 +88,20 @@ def test_processes_with_one_file_count_together(tmp_path: Path) -> None:
     one.take()
     one.keep()
     assert one.remaining == 399
+
+
+@on_virtual_time
+async def test_a_count_that_cannot_be_kept_stops_the_work_and_says_so(tmp_path: Path) -> None:
+    """The read ends with what remains, rather than waiting for a turn that never comes."""
+    path = tmp_path / "day.db"
+    portal = Portal()
+    client = AssociationsClient(
+        transport=MemoryTransport(portal), daily_reserve=DailyBudget(path=path), pacing="off"
+    )
+    path.write_bytes(b"not a database " * 100)
+    with pytest.raises(HubAssocError, match=r"cannot be counted in .*day\.db"):
+        async with client:
+            await client.read("contacts", "companies", range(1, 100_001))
 
 
 @pytest.mark.parametrize("wrong", ["much", "120%", -0.1, 1.0, ""])
