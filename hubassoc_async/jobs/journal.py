@@ -3,11 +3,10 @@
 A commit is durable when it returns: what it says is done was made durable before it, so that a
 job that dies at any instant goes on from its last commit.
 
-Knows: SQLite, locks, what makes two jobs the same. Does not know: what a job does.
+Knows: SQLite, locks. Does not know: what a job does.
 """
 
 import errno
-import hashlib
 import os
 import re
 import secrets
@@ -18,18 +17,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self
 
 import msgspec
-from msgspec import Struct
 
-from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.job_lock import hold, is_held
+from hubassoc_async.jobs.job_spec import JobInfo as JobInfo
+from hubassoc_async.jobs.job_spec import JobSpec as JobSpec
+from hubassoc_async.jobs.job_spec import JournalError as JournalError
+from hubassoc_async.jobs.job_spec import Mark as Mark
+from hubassoc_async.jobs.job_spec import State as State
+from hubassoc_async.jobs.job_spec import check_same as check_same
+from hubassoc_async.jobs.job_spec import fingerprint as fingerprint
 
 DIRECTORY_VARIABLE: Final = "HUBASSOC_JOBS"
 _FORMAT: Final = 1  # of the journal: another one is refused rather than guessed at
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_PATIENCE: Final = 0.5  # seconds: somebody who looks whether a job runs holds its lock for less
 _TABLES: Final = f"""
 create table job (
     key text not null, spec text not null, arguments text not null, created_at real not null,
@@ -39,63 +43,6 @@ create table job (
 create table samples (at real not null, numbers text not null);
 pragma user_version = {_FORMAT};
 """
-
-State: TypeAlias = Literal["new", "running", "stopped", "parked", "complete"]
-Plain: TypeAlias = str | int | float | bool | None
-
-
-class JournalError(UsageError):
-    """A job that cannot be run as asked. ``str()`` says why and what to do."""
-
-
-class JobSpec(Struct, frozen=True, kw_only=True):
-    """What makes a job the one that it is: a journal is only for the job that began it."""
-
-    kind: Literal["export", "import", "sync"]
-    from_object_type: str
-    to_object_type: str
-    api_version: str
-    base_url: str
-    source: str
-    """What it works on, in words, without secrets: ``file /data/ids.csv``, ``all contacts``."""
-    fingerprint: str
-    """Of the content of files that are read again by a job that goes on; "" where none is."""
-    target: str
-    """Where the result goes, without secrets."""
-    options: dict[str, Plain] = {}
-    """Whatever else must be the same."""
-
-
-class Mark(Struct, kw_only=True):
-    """How far a job is: one value, committed as one."""
-
-    items: int = 0
-    """Ids or pairs that are done, in the order of the source."""
-    counts: dict[str, int] = {}
-    """How many of what: found, none, failed, associations; written, unchanged, …"""
-    positions: dict[str, Any] = {}
-    """Where each part of the job is, as JSON can hold it: its sink, its file of failures, …"""
-
-
-class JobInfo(Struct, frozen=True, kw_only=True):
-    """A job as others may see it, whether it runs or not."""
-
-    name: str
-    key: str
-    """What it is called where it keeps what it has not finished: no other job ever is."""
-    path: Path
-    spec: JobSpec
-    arguments: dict[str, Any]
-    state: State
-    reason: str
-    """Why it is in this state; "" where that says itself."""
-    resume_at: float | None
-    """When a parked job may go on: seconds since 1970, UTC."""
-    pid: int
-    """Of the process that ran it last, or runs it."""
-    mark: Mark
-    created_at: float
-    changed_at: float
 
 
 class Journal:
@@ -317,34 +264,6 @@ def find_job(name: str, directory: Path | None = None) -> JobInfo:
     return _look(path)
 
 
-def check_same(name: str, known: JobSpec, asked: JobSpec) -> None:
-    """Refuse a journal that belongs to another job. Raises ``JournalError`` that names all."""
-    before, after = _fields(known), _fields(asked)
-    differs = [
-        "the content of the input has changed"
-        if field == "fingerprint"
-        else f"{field.replace('_', ' ')} was {before.get(field)!r} and is {after.get(field)!r}"
-        for field in before | after
-        if before.get(field) != after.get(field)
-    ]
-    if differs:
-        raise JournalError(
-            f"job {name!r} is another job: {'; '.join(differs)}."
-            " Give what it was begun with, or begin a job of another name"
-        )
-
-
-def fingerprint(path: Path) -> str:
-    """Tell the content of a file from any other. Raises ``OSError``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _fields(spec: JobSpec) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(spec)
-    return fields | {f"option {name}": value for name, value in fields.pop("options").items()}
-
-
 def _path(name: str, directory: Path) -> Path:
     if not _NAME.fullmatch(name):
         raise JournalError(
@@ -373,38 +292,23 @@ def _connect(path: Path, mode: Literal["rw", "rwc"]) -> sqlite3.Connection:
 
 
 def _locked(path: Path) -> sqlite3.Connection:
-    """Hold the lock of a job. It goes with the process, however that ends."""
-    lock = sqlite3.connect(path.with_suffix(".lock"), isolation_level=None, timeout=_PATIENCE)
-    try:
-        lock.execute("begin exclusive")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise
+    """Hold the lock of a job. Raises ``JournalError`` when another process does."""
+    lock = hold(path.with_suffix(".lock"))
+    if lock is None:
         who = ""
         with suppress(JournalError):
             who = f" (pid {_look(path).pid})"
         raise JournalError(
             f"another process{who} is running job {path.stem!r}: wait for it or stop it first"
-        ) from None
+        )
     return lock
-
-
-def _runs(path: Path) -> bool:
-    """Whether a process holds the lock of a job."""
-    try:
-        with closing(sqlite3.connect(path.with_suffix(".lock"), timeout=0.0)) as lock:
-            lock.execute("select * from sqlite_master").fetchall()
-    except sqlite3.OperationalError as error:
-        return "locked" in str(error)
-    return False
 
 
 def _look(path: Path) -> JobInfo:
     with closing(_connect(path, "rw")) as connection:
         _check_format(path, _version(connection))
         info = _info(path, connection)
-    if info.state == "running" and not _runs(path):
+    if info.state == "running" and not is_held(path.with_suffix(".lock")):
         return msgspec.structs.replace(info, state="stopped", reason="its process was killed")
     return info
 

@@ -1,0 +1,36 @@
+"""A lock that goes with the process that holds it, however that ends.
+
+SQLite's own lock of an empty file: the same on every system that it runs on.
+
+Knows: SQLite. Does not know: what is locked.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+_PATIENCE: Final = 0.5  # seconds: somebody who looks whether a lock is held has it for less
+
+
+def hold(path: Path) -> sqlite3.Connection | None:
+    """Take a lock and hold it until the connection is closed. None when it is held already."""
+    lock = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+    try:
+        lock.execute("begin exclusive")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        return None
+    return lock
+
+
+def is_held(path: Path) -> bool:
+    """Whether a lock is held."""
+    with closing(sqlite3.connect(path, timeout=0.0)) as lock:
+        try:
+            lock.execute("select * from sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+    return False
