@@ -6,10 +6,15 @@ goes on cuts as it would have cut.
 Knows: which id is next. Does not know: where outcomes come from and go.
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, islice
+from typing import Final
 
 from hubassoc_async.model import Failure, Outcome
+
+_BLOCK: Final = 1_000  # outcomes looked at by one pass of C
 
 
 class InOrder:
@@ -35,27 +40,22 @@ class InOrder:
         """Take the next ids in; each comes once."""
         self._order.extend(object_ids)
 
-    def put(self, outcomes: Iterable[Outcome]) -> None:
+    def put(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes in, of ids that are expected."""
-        arrived, held = self._arrived, 0
-        for outcome in outcomes:
-            arrived[outcome.from_object_id] = outcome
-            held += _rows(outcome)
-        self.held += held
+        self._arrived.update({one.from_object_id: one for one in outcomes})
+        self.held += sum(_rows(outcomes))
 
     def take(self) -> list[Outcome] | None:
         """Take the next whole chunk out, if it is there."""
-        order, arrived, chunk, rows = self._order, self._arrived, self._chunk, self._rows
-        while order and rows < self._chunk_rows and len(chunk) < self._chunk_ids:
-            outcome = arrived.pop(order[0], None)
-            if outcome is None:
-                break
-            order.popleft()
-            chunk.append(outcome)
-            rows += _rows(outcome)
-        self._rows = rows
-        if rows < self._chunk_rows and len(chunk) < self._chunk_ids:
-            return None
+        while not self._whole:
+            ready = self._ready(min(_BLOCK, self._chunk_ids - len(self._chunk)))
+            if not ready:
+                return None
+            rows = [*accumulate(_rows(ready), initial=self._rows)]
+            end = bisect_left(rows, self._chunk_rows, 1)  # the chunk ends after so many of them
+            popped = [self._order.popleft() for _ in ready[:end]]
+            self._chunk += map(self._arrived.pop, popped)
+            self._rows = rows[len(popped)]
         return self.rest()
 
     def rest(self) -> list[Outcome]:
@@ -65,6 +65,17 @@ class InOrder:
         self._rows = 0
         return chunk
 
+    @property
+    def _whole(self) -> bool:
+        return len(self._chunk) >= self._chunk_ids or self._rows >= self._chunk_rows
 
-def _rows(outcome: Outcome) -> int:
-    return len(outcome.incomplete if isinstance(outcome, Failure) else outcome.to)
+    def _ready(self, most: int) -> list[Outcome]:
+        """The next outcomes, as far as there is no gap."""
+        ready = [*map(self._arrived.get, islice(self._order, most))]
+        if None in ready:
+            del ready[ready.index(None) :]
+        return ready  # type: ignore[return-value]  # None is cut off
+
+
+def _rows(outcomes: Sequence[Outcome]) -> list[int]:
+    return [len(one.incomplete if isinstance(one, Failure) else one.to) for one in outcomes]
