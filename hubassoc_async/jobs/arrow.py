@@ -6,12 +6,14 @@ Knows: pyarrow, which is slow to import: only when rows are made. Does not know:
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, Final
 
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.lines import COLUMNS, Types
 from hubassoc_async.jobs.numbers import integers
 from hubassoc_async.model import AssociationType, ObjectAssociations
+
+_SHARED: Final = 10_000  # tuples of types remembered before starting over
 
 
 class ArrowRows:
@@ -34,6 +36,7 @@ class ArrowRows:
                 for name, kind in zip(COLUMNS, kinds, strict=True)
             ]
         )
+        self._shared: dict[int, Types] = {}  # while it is held, its id is its own
         self._start()
 
     def __len__(self) -> int:
@@ -47,12 +50,7 @@ class ArrowRows:
         self._from_ids.append(_numbers([outcome.from_object_id for outcome in outcomes]))
         self._to_ids.append(_numbers([one.to_object_id for one in to]))
         self._ends.extend(accumulate(map(len, lists), initial=self._ends.pop()))
-        kinds = [one.association_types for one in to]
-        keys = [*map(id, kinds)]  # tuples of types are shared: there is a handful of them
-        for key, types in dict(zip(keys, kinds, strict=True)).items():
-            if key not in self._known:
-                self._number(key, types)
-        self._types_of.extend(map(self._known.__getitem__, keys))
+        self._types_of.append(self._numbers_of([one.association_types for one in to]))
 
     def take(self) -> Any:
         """Give what is held as a table, and hold nothing."""
@@ -61,8 +59,9 @@ class ArrowRows:
 
         to_ids = pa.concat_arrays([_numbers([]), *self._to_ids])
         from_ids = pa.concat_arrays([_numbers([]), *self._from_ids])
+        types = [pa.array([], pa.int32()), *self._types_of]
         to = pa.ListArray.from_arrays(_column(self._ends), to_ids)
-        lists = pa.array(self._lists, pa.list_(pa.int32())).take(_column(self._types_of))
+        lists = pa.array(self._lists, pa.list_(pa.int32())).take(pa.concat_arrays(types))
         one, kinds = pc.list_parent_indices(lists), pc.list_flatten(lists)
         codes = list(self._codes)
 
@@ -81,22 +80,36 @@ class ArrowRows:
         self._start()
         return pa.Table.from_arrays(columns, schema=self.schema)
 
-    def _number(self, key: int, types: Types) -> None:
-        """Give a tuple of types a number."""
-        self._known[key] = len(self._lists)
-        self._lists.append([self._codes.setdefault(kind, len(self._codes)) for kind in types])
-        self._shared.append(types)  # while it is held, its id is its own
+    def _numbers_of(self, given: Sequence[Types]) -> Any:
+        """The numbers of tuples of types, by identity: they are shared, and there is a handful."""
+        import pyarrow as pa
+
+        keys = pa.array(array("q", map(id, given)), pa.int64()).dictionary_encode()
+        distinct: list[int] = keys.dictionary.to_pylist()
+        if not all(map(self._shared.__contains__, distinct)):
+            self._shared.update(zip(map(id, given), given, strict=True))
+        return pa.array([*map(self._number, distinct)], pa.int32()).take(keys.indices)
+
+    def _number(self, key: int) -> int:
+        """The number of a tuple of types."""
+        number = self._known.get(key)
+        if number is None:
+            number = self._known[key] = len(self._lists)
+            codes = self._codes
+            self._lists.append([codes.setdefault(kind, len(codes)) for kind in self._shared[key]])
+        return number
 
     def _start(self) -> None:
-        """Hold nothing, and remember nothing: equal outcomes always make equal tables."""
+        """Hold nothing, and number afresh: equal outcomes always make equal tables."""
         self._from_ids: list[Any] = []
         self._ends = array("i", (0,))
         self._to_ids: list[Any] = []
-        self._types_of = array("i")
+        self._types_of: list[Any] = []
         self._codes: dict[AssociationType, int] = {}
         self._lists: list[list[int]] = []
         self._known: dict[int, int] = {}
-        self._shared: list[Types] = []
+        if len(self._shared) > _SHARED:
+            self._shared.clear()
 
 
 def _numbers(object_ids: Sequence[str]) -> Any:

@@ -78,4 +78,5 @@ class InOrder:
 
 
 def _rows(outcomes: Sequence[Outcome]) -> list[int]:
+    """How many associations each has."""
     return [len(one.incomplete if isinstance(one, Failure) else one.to) for one in outcomes]

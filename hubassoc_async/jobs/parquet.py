@@ -49,6 +49,9 @@ def open_parquet(file: Any, rows: ArrowRows) -> Any:
     """Open a writer of such rows; ``file`` is a path or an open file."""
     import pyarrow.parquet as pq
 
-    # ids seldom repeat: to look for those that do costs more than it saves
-    repeated = [name for name in rows.schema.names if not name.endswith("object_id")]
-    return pq.ParquetWriter(file, rows.schema, compression="zstd", use_dictionary=repeated)
+    # to look for ids that repeat, and for the least and the greatest word, costs more than it saves
+    ids = [name for name in rows.schema.names if name.endswith("object_id")]
+    words = [name for name in rows.schema.names if name not in ids]
+    return pq.ParquetWriter(
+        file, rows.schema, compression="zstd", use_dictionary=words, write_statistics=ids
+    )
