@@ -76,15 +76,20 @@ class ChunkWriter:
             pair = change.from_object_id, change.to_object_id
             has = there.get(pair)
             fate = "failed" if pair[0] in unread else self._rules.fate(change, has)
+            if fate == "done" and self._undo.has(*pair):
+                outcome.add(_COUNTED[change.kind])  # by a run that died before it could say so
+                continue
+            if fate in ("done", "stale") and self._moved(change):
+                fate = self._rules.fate(change, has, moved=True)
+                if fate == "done":  # by what was written of another pair
+                    keep.append(self._rules.undone(change))
+                    outcome.add(_COUNTED[change.kind])
+                    continue
             if fate == "write":
                 work.append(change)
                 keep.append(self._rules.undone(change))
-            elif fate == "done" and self._undo.has(*pair):
-                outcome.add(_COUNTED[change.kind])  # by a run that died before it could say so
             elif fate == "done":
                 outcome.add("unchanged")
-                if self._rules.moved_away(change):  # by what this plan wrote for another record
-                    keep.append(self._rules.undone(change))
             else:
                 outcome.add(fate)
                 if fate == "stale":
@@ -102,6 +107,14 @@ class ChunkWriter:
         """Wait no longer for what is out: ``apply`` raises ``HubAssocError``."""
         if self._stream is not None:
             await self._stream.aclose(HubAssocError("the job was told to stop"))
+
+    def _moved(self, change: EdgeChange) -> bool:
+        """Whether this plan has given another pair a primary that this one had."""
+        end = self._rules.exclusive(change.before or ())
+        if end is None:
+            return False
+        holder = change.from_object_id if end == "from" else change.to_object_id
+        return any(self._rules.exclusive(made) == end for made in self._undo.made(end, holder))
 
     async def _read(
         self, chunk: Sequence[EdgeChange]

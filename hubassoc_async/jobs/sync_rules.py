@@ -83,33 +83,23 @@ class SyncRules:
         default = () if self._types.default is None else (self._types.default,)
         return desired if {*default} <= {*desired} else (*default, *desired)
 
-    def fate(self, change: EdgeChange, there: Types | None) -> Fate:
+    def fate(self, change: EdgeChange, there: Types | None, *, moved: bool = False) -> Fate:
         """Say what becomes of a planned change, now that a pair has these types.
 
-        A primary that is the to-record's, and went to another pair meanwhile, is passed over: this
-        plan itself may have moved it, for another from-record.
+        ``moved``: the plan itself has given a primary that the pair had to another pair.
         """
         if self.satisfied(there, change.after):
             return "done"
-        before, has = self.labels(change.before or ()), self.labels(there or ())
-        as_planned = has == before or has == before - self._movable(change.before or ())
+        before, has = change.before or (), self.labels(there or ())
+        as_planned = has == self.labels(before) or (
+            moved and has == self.labels(self.without_exclusive(before))
+        )
         return "write" if as_planned and (there is None) == (change.before is None) else "stale"
 
     def undone(self, change: EdgeChange) -> EdgeChange:
         """Turn a change round: from what it makes to what there was."""
         made = None if change.after is None else self.whole(change.after)
         return EdgeChange(change.from_object_id, change.to_object_id, made, change.before)
-
-    def moved_away(self, change: EdgeChange) -> bool:
-        """Whether a change only takes a primary away that another from-record's pair may get."""
-        if change.before is None or change.after is None:
-            return False
-        lost = self.labels(change.before) - self.labels(change.after)
-        return bool(lost) and lost <= self._movable(change.before)
-
-    def _movable(self, types: Types) -> frozenset[Key]:
-        """Tell the labels that go from pair to pair of one to-record."""
-        return self.labels(tuple(one for one in types if self.exclusive((one,)) == "to"))
 
     def operation(self, change: EdgeChange) -> tuple[WriteOperation, AssociationTypes]:
         """Say how a change is written: the operation, and the types that it sends."""

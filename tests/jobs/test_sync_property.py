@@ -150,3 +150,51 @@ async def test_the_end_is_as_desired_and_the_undo_brings_back_the_start(
         undone = await synced.apply(undo, "undo", deaths[::-1])
         assert sum(undone[:3]) == sum(changes)
         assert state(portal) == before
+
+
+edits = st.dictionaries(
+    pairs, st.none() | st.sets(st.sampled_from((BILLING, MAKER)), max_size=2), max_size=6
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(start=starts, wanted=wishes.map(one_primary), edited=edits)
+@on_virtual_time
+async def test_what_others_changed_stays_as_they_left_it(
+    start: dict[tuple[int, int], set[object]],
+    wanted: dict[tuple[int, int], set[str]],
+    edited: dict[tuple[int, int], set[object] | None],
+) -> None:
+    """Of a plan, exactly those edges are written that are still as it found them."""
+    portal = world(start)
+    desired = [(*pair, tuple(types)) for pair, types in wanted.items()]
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        async with client_of(portal) as client:
+            with await plan_sync(client, *ENDS, desired) as plan:
+                planned = {(int(one[0]), int(one[1])): one for one in plan.changes()}
+                found = state(portal)
+                for pair, labels in edited.items():
+                    portal.graph.take("contact", pair[0], "company", pair[1])
+                    if labels is not None:
+                        labelled = (*map(_plain, labels),)
+                        portal.associate("contact", pair[0], "company", pair[1], *labelled)
+                edited_state = state(portal)
+                done = await apply(client, plan, Path(folder))
+    after, stale = state(portal), 0
+    for pair in {*found, *edited_state, *after, *planned}:
+        now, then = edited_state.get(pair), after.get(pair)
+        if pair not in planned:
+            assert then in (now, (now or frozenset()) - {PRIMARY}), pair
+        elif now == found.get(pair):
+            want = keys(portal, wanted[pair]) if pair in wanted else None
+            assert (then is None) == (want is None), pair
+            assert want == {0} or then is None or set(then) - {PLAIN} == want, pair
+        else:
+            as_wanted = pair in wanted and now is not None and then is not None
+            fine = as_wanted and keys(portal, wanted[pair]) in ({0}, set(now or ()) - {PLAIN})
+            gone = now is None and pair not in wanted
+            stale += not (fine or gone)
+            assert (then is None) == (now is None), pair
+            assert (then or frozenset()) | {PRIMARY} == (now or frozenset()) | {PRIMARY}, pair
+    assert done.stale == stale
+    assert done.failed == 0

@@ -66,7 +66,8 @@ class KilledSync(KilledJob):
 
     def _bytes(self) -> int:
         """Of the undo file: it grows right before anything is written."""
-        return sum(path.stat().st_size for path in self.place.glob("undo*"))
+        undo = self.place / "undo"
+        return undo.stat().st_size if undo.exists() else 0
 
     def outcome(self) -> Outcome:
         """What is there now."""
