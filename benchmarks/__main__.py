@@ -28,7 +28,7 @@ from benchmarks.measure import (
 
 PARTS = (
     *("throughput", "imports", "limits", "growth", "faults", "lag"),
-    *("decode", "packing", "create", "emulator"),
+    *("decode", "packing", "create", "emulator", "sync"),
 )
 HERE = Path(__file__).parent
 NEEDED = ("hubspot", "httpx", "pydantic", "matplotlib", "pyarrow", "click")

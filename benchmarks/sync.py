@@ -1,4 +1,4 @@
-"""Sync: CPU an edge and memory of planning and diffing, from ten thousand edges to ten million.
+"""Sync: CPU an edge and memory of planning and diffing, from a thousand edges to ten million.
 
 Answers come from memory, not from a socket; the CPU of putting them together is measured and left
 out. One desired edge in a hundred is another one than is there. Each run is a process.
@@ -24,7 +24,7 @@ FIRST, COMPANY, EACH = 10_000_001, 20_000_000_001, 4
 PLAIN = AssociationType("HUBSPOT_DEFINED", 279)
 BILLING = AssociationType("USER_DEFINED", 28, "Billing")
 KINDS = ((PLAIN,), (BILLING, PLAIN))
-MOST_BYTES = 300 << 20
+MOST_MIB = 300
 LINEAR = 1.3
 """CPU an edge of ten times as many, at the most."""
 _WIRE = [
@@ -128,7 +128,7 @@ def _export(path: Path, records: int, *, changed: bool) -> None:
 
 def run(size: Size) -> Iterator[Result]:
     """Ten times as many, again and again."""
-    steps = [edges for edges in (10**power for power in range(4, 8)) if edges <= size.most]
+    steps = [edges for edges in (10**power for power in range(3, 8)) if edges <= size.most]
     points: dict[str, list[tuple[float, float]]] = {}
     memory: dict[str, list[tuple[float, float]]] = {}
     rows = []
@@ -138,7 +138,7 @@ def run(size: Size) -> Iterator[Result]:
             points.setdefault(name, []).append((edges, cpu * 1e6))
             memory.setdefault(name, []).append((edges, most / 2**20))
             rows.append((name, f"{edges:,}", f"{cpu * 1e6:.1f} µs", f"{most / 2**20:,.0f} MiB"))
-        yield Aim(f"{name}: MiB of {steps[-1]:,} edges", 300, memory[name][-1][1])
+        yield Aim(f"{name}: MiB of {steps[-1]:,} edges", MOST_MIB, memory[name][-1][1])
         if len(steps) > 2:
             ratio = points[name][-1][1] / points[name][-2][1]
             yield Aim(f"{name}: CPU an edge, {steps[-1]:,} over {steps[-2]:,}", LINEAR, ratio)
