@@ -6,7 +6,6 @@ so no secret is in a journal.
 Knows: how click parses. Does not know: which options there are.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -77,7 +76,7 @@ def told(context: click.Context) -> dict[str, Any]:
     kept = {name: value for name, value in context.meta[_TOLD].items() if name not in _NOT_KEPT}
     for name in _PATHS:
         if kept.get(name, STREAM) != STREAM:
-            kept[name] = os.path.realpath(kept[name])
+            kept[name] = public_name(kept[name])
     for name in _PLACES:
         if kept.get(name, STREAM) != STREAM:
             kept[name] = public_name(kept[name])

@@ -3,6 +3,7 @@
 Knows: Parquet, SQL cursors. Does not know: which columns are wanted, what an id or a label is.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -135,7 +136,7 @@ class ParquetColumns:
 
 
 class QueryColumns:
-    """The rows of a table or a query, read as they are wanted and without writing anything."""
+    """The rows of a table or a query; the database is opened for reading alone."""
 
     path: Path | None = None
     blocks = True
@@ -153,9 +154,11 @@ class QueryColumns:
         self._database = database
         self._connection: Any = None
         self._cursor: Any = None
+        self._errors: tuple[type[Exception], ...] = (sqlite3.Error,)
         try:
             self._connection = database.connect(f"reading {database.shown}")
-            described = self._run(query).description
+            self._errors += database.errors()
+            described = self._run(query)
         except database.errors() as error:
             self.close()
             raise self._broken(error) from None
@@ -166,9 +169,11 @@ class QueryColumns:
 
     def close(self) -> None:
         """Close the connection."""
-        for one in (self._cursor, self._connection):
+        ended = (self._cursor, self._connection)
+        self._cursor = self._connection = None
+        for one in ended:
             if one is not None:
-                with suppress(*self._database.errors()):  # of a connection that is gone
+                with suppress(*self._errors):  # of a connection that is gone
                     one.close()
 
     def lists(self, wanted: Sequence[int]) -> Iterator[list[list[Any]]]:
@@ -176,7 +181,7 @@ class QueryColumns:
         try:
             while rows := self._cursor.fetchmany(_ROWS):
                 yield [[row[at] for row in rows] for at in wanted]
-        except self._database.errors() as error:
+        except self._errors as error:
             raise self._broken(error) from None
         finally:
             self.close()
@@ -186,9 +191,34 @@ class QueryColumns:
             self._connection.execute("BEGIN READ ONLY")
             self._cursor = self._connection.cursor(name="hubassoc")  # else all rows come at once
             self._cursor.execute(query)
-        else:
-            self._cursor = self._connection.execute(query)
-        return self._cursor
+            return self._cursor.description
+        found = self._connection.execute(query)
+        described = found.description
+        if described:
+            self._keep(found, len(described))
+        return described
+
+    def _keep(self, found: Any, width: int) -> None:
+        """Copy all rows aside, to a file without a name, and let go of the database.
+
+        A query that is open keeps others from writing to its file: the sink of the same job, too.
+        """
+        aside = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        aside.execute(f"CREATE TABLE kept ({', '.join(f'c{at}' for at in range(width))})")
+        insert = f"INSERT INTO kept VALUES ({', '.join('?' * width)})"  # noqa: S608  marks alone
+        aside.execute("BEGIN")
+        while rows := found.fetchmany(_ROWS):
+            aside.executemany(insert, [[*map(_plain, row)] for row in rows])
+        aside.execute("COMMIT")
+        self._connection.close()
+        self._connection, self._cursor = aside, aside.execute("SELECT * FROM kept")
 
     def _broken(self, error: Exception) -> SourceError:
         return SourceError(f"{self.name} cannot be read: {error}")
+
+
+def _plain(value: object) -> object:
+    """A value as SQLite can hold it."""
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    return value if value is None or isinstance(value, float | str | bytes) else str(value)
