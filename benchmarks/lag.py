@@ -53,14 +53,15 @@ def run(size: Size) -> Iterator[Result]:
     rows, bars = [], {}
     with responding() as responder, ExitStack() as stack:
         children = {name: stack.enter_context(Child(__name__)) for name in PROBED}
+        for name, child in children.items():
+            child.call("lag", name, responder.plain, "typical", size.ids)  # a warm-up
         for shape_name in LARGE if size.ids == 1 else LARGE[:1]:
             for encoding, url in zip(Responder._fields, responder, strict=True):
                 past: dict[str, list[float]] = {name: [] for name in PROBED}
-                for repeat in range(1 + min(size.repeats, 3)):  # the first is a warm-up
+                for _ in range(min(size.repeats, 3)):
                     for name, child in children.items():
                         longest = child.call("lag", name, url, shape_name, size.ids)
-                        if repeat:
-                            past[name].append(longest * 1e3)
+                        past[name].append(longest * 1e3)
                 rows.append(
                     (f"{shape_name}, {encoding}", *(spread(past[name], 1) for name in PROBED))
                 )

@@ -70,7 +70,7 @@ SHAPES = {
         Shape("dense", "deals", 2_000, 100),
         Shape("giant", "tickets", 2, 50_000, 50_000 // PAGE_SIZE),
         Shape("empty", "notes", 20_000, 0),
-        Shape("full", "calls", 2_000, PAGE_SIZE),  # 60 MB a page: as large as they come
+        Shape("full", "calls", 1_000, PAGE_SIZE),  # 60 MB a page: as large as they come
     )
 }
 BY_PATH = {shape.to_object_type: shape for shape in SHAPES.values()}
