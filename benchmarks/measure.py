@@ -3,6 +3,7 @@
 Knows: numbers and how they are written. Does not know: what they are of.
 """
 
+import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -133,6 +134,7 @@ def machine() -> str:
             f"{platform.python_implementation()} {platform.python_version()}",
             *(f"{name} {_version(name)}" for name in LIBRARIES),
             f"{datetime.now(UTC):%Y-%m-%d}",
+            f"load average {_load():.1f}",
         ]
     )
 
@@ -144,6 +146,11 @@ def _processor() -> str:
         return platform.processor() or "unknown processor"
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{len(models)} x {models[0]}" if models else "unknown processor"
+
+
+def _load() -> float:
+    """How busy the machine was with this and all else: above 1 or 2, ratios spread."""
+    return os.getloadavg()[2] if hasattr(os, "getloadavg") else float("nan")
 
 
 def _version(name: str) -> str:
