@@ -28,10 +28,10 @@ from benchmarks.measure import (
 
 PARTS = (
     *("throughput", "imports", "limits", "growth", "faults", "lag"),
-    *("decode", "packing", "create", "emulator", "sync"),
+    *("decode", "packing", "create", "emulator", "jobs", "sync"),
 )
 HERE = Path(__file__).parent
-NEEDED = ("hubspot", "httpx", "pydantic", "matplotlib", "pyarrow", "click")
+NEEDED = ("hubspot", "httpx", "pydantic", "matplotlib", "pyarrow", "duckdb", "click")
 """Modules of the extra, without which some part would fail after minutes."""
 
 
