@@ -71,7 +71,8 @@ class AiohttpTransport:
     ) -> None:
         if not timeout > 0 or max_response_bytes < 1:
             raise UsageError("timeout and max_response_bytes must be more than 0")
-        self.base_url = _check_base_url(base_url)
+        self.base_url = check_base_url(base_url)
+        _warn_unencrypted(base_url)
         self._token = _Token(token)
         self._session = session
         self._owns_session = session is None
@@ -226,7 +227,8 @@ class _Token:
             raise AuthError(f"the token source failed: {type(error).__name__}") from error
 
 
-def _check_base_url(base_url: str) -> str:
+def check_base_url(base_url: str) -> str:
+    """Return an address with no slash at its end. Raises ``UsageError`` without quoting it."""
     try:
         parts = urlsplit(base_url)
         port_is_a_number = parts.port is None or parts.port > 0
@@ -243,9 +245,13 @@ def _check_base_url(base_url: str) -> str:
             "base_url must be http(s)://host[:port][/prefix], without credentials, query or"
             f" fragment, such as {DEFAULT_BASE_URL}"
         )
+    return base_url.rstrip("/")
+
+
+def _warn_unencrypted(base_url: str) -> None:
+    parts = urlsplit(base_url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         _log.warning("the token travels unencrypted to %s: use https", parts.hostname)
-    return base_url.rstrip("/")
 
 
 def _said(error: Exception) -> str:

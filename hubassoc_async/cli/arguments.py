@@ -6,8 +6,9 @@ Knows: files. Does not know: tokens, quotas, how a read runs.
 import io
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 import msgspec
@@ -23,6 +24,9 @@ from hubassoc_async.jobs.files import OpenStream, Target, open_target
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import Source, SourceError
+
+_REMAINS: Final = ("--unread", "--unwritten")
+_FAILURES: Final = ".failures.ndjson"
 
 
 class Arguments(msgspec.Struct, kw_only=True):
@@ -49,9 +53,10 @@ def open_read(
     Raises ``click.UsageError`` when they cannot be right: nothing was asked and no file written.
     """
     output = None if arguments.output == STREAM else Path(arguments.output)
-    failures = arguments.failures or beside(output, ".failures.ndjson")
+    failures = arguments.failures or beside(output, _FAILURES)
     unread = arguments.unread or beside(output, ".unread.txt")
-    _check_files(arguments, output, failures, unread)
+    written = {"--output": output, "--failures": failures, "--unread": unread}
+    check_files(written | {"--summary": arguments.summary}, "--ids", arguments.ids)
     source = source or open_ids(arguments.ids, arguments.id_column)
     try:
         sink = _sink(arguments, output)
@@ -85,29 +90,43 @@ def beside(output: Path | None, ending: str) -> Path | None:
     return None if output is None else output.with_name(output.name + ending)
 
 
-def _check_files(
-    arguments: Arguments, output: Path | None, failures: Path | None, unread: Path | None
-) -> None:
-    """Refuse two streams or two files in one place."""
-    written = {"--output": output, "--failures": failures, "--unread": unread}
-    written["--summary"] = arguments.summary
+def check_files(written: Mapping[str, Path | None], option: str, read: str | Path) -> None:
+    """Refuse to write two things, or what is read by ``option``, in one place.
+
+    But what remains of a list may take its place. ``written``: by the option that says where.
+
+    Raises ``click.UsageError``.
+    """
     seen: dict[Path, str] = {}
-    for option, path in written.items():
+    for name, path in written.items():
         if path is None:
             continue
         real = Path(os.path.realpath(path))
         if not real.parent.is_dir():
-            raise click.UsageError(f"{option}: there is no directory {real.parent}")
+            raise click.UsageError(f"{name}: there is no directory {real.parent}")
         if real in seen and not _special(real):
-            raise click.UsageError(f"{seen[real]} and {option} are the same file: {path}")
-        seen[real] = option
-    ids = Path(os.path.realpath(arguments.ids))
-    if arguments.ids != STREAM and ids in seen and seen[ids] != "--unread":
-        raise click.UsageError(f"--ids and {seen[ids]} are the same file: {arguments.ids}")
+            raise click.UsageError(f"{seen[real]} and {name} are the same file: {path}")
+        seen[real] = name
+    place = Path(os.path.realpath(read))
+    for real, name in seen.items() if read != STREAM and not _special(place) else ():
+        if place.is_relative_to(real) and name not in _REMAINS:
+            raise click.UsageError(f"{option} and {name} are the same file: {read}")
+
+
+def job_files(
+    arguments: Mapping[str, Any], how: Mapping[str, Any], place: str
+) -> dict[str, Path | None]:
+    """What a job writes beside its output, by option. ``place``: beside what failures are."""
+    beside_it = None if place == STREAM or "://" in place else beside(Path(place), _FAILURES)
+    return {
+        "--failures": arguments["failures"] or beside_it,
+        "--summary": arguments["summary"],
+        "--report": how["report"],
+    }
 
 
 def _special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def open_ids(ids: str, column: str | None) -> Source:

@@ -30,7 +30,7 @@ from hubassoc_async.pacing import (
     quotas_of,
 )
 from hubassoc_async.protocol.versions import DEFAULT_VERSION, VERSIONS
-from hubassoc_async.transport import DEFAULT_BASE_URL
+from hubassoc_async.transport import DEFAULT_BASE_URL, check_base_url
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -200,6 +200,7 @@ def connection(
         raise click.UsageError(f"stdin can give {stdin} or the token, not both")
     try:
         daily, shared = _daily(arguments), _shared(arguments)
+        check_base_url(arguments["base_url"])  # before a journal keeps what is in it
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     arguments.pop("portal")

@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import open_ids
+from hubassoc_async.cli.arguments import check_files, job_files, open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.export_run import ExportOptions, ExportRun
 from hubassoc_async.cli.journaled_run import begin_job, run_job
@@ -83,6 +83,7 @@ def export(context: click.Context, /, **arguments: Any) -> None:
     if (ids is None) is not arguments["every"]:
         raise click.UsageError("say which records: --ids FILE, or --all")
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
+    _check_files(arguments, how)
     console = Console(stderr=True, highlight=False, emoji=False)
     source = None if ids is None else open_ids(ids, arguments["id_column"])
     journal = None
@@ -113,6 +114,15 @@ def export(context: click.Context, /, **arguments: Any) -> None:
         summary=arguments["summary"],
     )
     context.exit(run_job(run, again, **how))
+
+
+def _check_files(arguments: dict[str, Any], how: dict[str, Any]) -> None:
+    """Refuse to write two things, or what is read, in one place."""
+    to: str = arguments["to"]
+    output = None if "://" in to else Path(to)
+    check_files(
+        {"--to": output, **job_files(arguments, how, to)}, "--ids", arguments["ids"] or STREAM
+    )
 
 
 def resume_export(

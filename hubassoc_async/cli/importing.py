@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import open_links
+from hubassoc_async.cli.arguments import check_files, job_files, open_links
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.import_run import ImportOptions, ImportRun
 from hubassoc_async.cli.journaled_run import begin_job, run_job
@@ -87,6 +87,7 @@ def import_command(context: click.Context, /, **arguments: Any) -> None:
     how = ending_of(arguments)
     links, summary = arguments["links"], arguments["summary"]
     options = connection(arguments, stdin="the links" if links == STREAM else None)
+    check_files(job_files(arguments, how, links), "--from", links)
     console = Console(stderr=True, highlight=False, emoji=False)
     order = _order(arguments)
     source = _open(links, order)

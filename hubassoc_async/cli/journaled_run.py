@@ -136,10 +136,13 @@ class JournaledRun(JobRun[P]):
 def begin_job(name: str | None, spec: JobSpec, arguments: dict[str, Any]) -> Journal:
     """Begin a job, or take up the same one that was begun under this name and is not complete.
 
-    Raises ``JournalError`` when it is another one, or complete.
+    Raises ``JournalError`` when it is another one, or complete, or cannot be begun.
     """
     if name is None or not has_job(name):
-        return Journal.create(name, spec, arguments=arguments)
+        try:
+            return Journal.create(name, spec, arguments=arguments)
+        except OSError as error:
+            raise JournalError(f"the job cannot be begun: {error}") from error
     journal = Journal.open(name, expect=spec)
     if journal.state == "complete":
         journal.close()

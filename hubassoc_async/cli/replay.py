@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import Arguments, beside, open_read
+from hubassoc_async.cli.arguments import Arguments, beside, check_files, open_read
 from hubassoc_async.cli.connecting import Connection, connecting, connection
 from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import COMPLETE
@@ -119,6 +119,7 @@ def _write(
 ) -> WriteRun:
     order = _order(letters.origin)
     path = again or beside(letters.path, ".failures.ndjson")
+    check_files({"--failures": path, "--summary": summary}, "FAILURES", letters.name)
     write = WriteOptions(
         **msgspec.structs.asdict(options),
         summary=summary,

@@ -4,7 +4,6 @@ Knows: how the arguments are spelt. Does not know: how a write runs.
 """
 
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +12,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import beside, open_links
+from hubassoc_async.cli.arguments import beside, check_files, open_links
 from hubassoc_async.cli.connecting import STREAM, F, connecting, connection
 from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.write_run import WriteOptions, WriteRun, dry_run
@@ -167,7 +166,8 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
     failures = arguments.pop("failures") or beside(file, ".failures.ndjson")
     unwritten = arguments.pop("unwritten") or beside(file, ".unwritten.ndjson")
     summary = arguments.pop("summary")
-    _check_files(file, {"--failures": failures, "--unwritten": unwritten, "--summary": summary})
+    written = {"--failures": failures, "--unwritten": unwritten, "--summary": summary}
+    check_files(written, "--pairs", STREAM if file is None else file)
     order = WriteOrder(operation=operation, **arguments)
     lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
     write = WriteOptions(
@@ -178,20 +178,3 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
         unwritten=unwritten,
     )
     return dry_run(write, console) if only_planned else WriteRun(write, console)()
-
-
-def _check_files(pairs: Path | None, written: dict[str, Path | None]) -> None:
-    """Refuse two files in one place, but to list what remains in the list that is read."""
-    seen: dict[Path, str] = {}
-    for option, path in written.items():
-        if path is None:
-            continue
-        real = Path(os.path.realpath(path))
-        if not real.parent.is_dir():
-            raise click.UsageError(f"{option}: there is no directory {real.parent}")
-        if real in seen:
-            raise click.UsageError(f"{seen[real]} and {option} are the same file: {path}")
-        seen[real] = option
-    same = None if pairs is None else seen.get(Path(os.path.realpath(pairs)))
-    if same not in (None, "--unwritten"):
-        raise click.UsageError(f"--pairs and {same} are the same file: {pairs}")

@@ -10,18 +10,25 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from hubassoc_async.jobs.job_spec import JournalError
+
 _PATIENCE: Final = 0.5  # seconds: somebody who looks whether a lock is held has it for less
 
 
 def hold(path: Path) -> sqlite3.Connection | None:
-    """Take a lock and hold it until the connection is closed. None when it is held already."""
-    lock = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+    """Take a lock and hold it until the connection is closed. None when it is held already.
+
+    Raises ``JournalError`` when it cannot be had at all, as on a full disk.
+    """
+    lock = None
     try:
+        lock = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
         lock.execute("begin exclusive")
     except sqlite3.OperationalError as error:
-        lock.close()
+        if lock is not None:
+            lock.close()
         if "locked" not in str(error):
-            raise
+            raise JournalError(f"{path} cannot be written: {error}") from error
         return None
     return lock
 

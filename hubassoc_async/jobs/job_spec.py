@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
+from hubassoc_async.protocol.ids import check_object_type
 
 State: TypeAlias = Literal["new", "running", "stopped", "parked", "complete"]
 Plain: TypeAlias = str | int | float | bool | None
@@ -20,8 +21,15 @@ class JournalError(UsageError):
     """A job that cannot be run as asked. ``str()`` says why and what to do."""
 
 
+class TakenError(JournalError):
+    """Somebody else has a job of that name."""
+
+
 class JobSpec(Struct, frozen=True, kw_only=True):
-    """What makes a job the one that it is: a journal is only for the job that began it."""
+    """What makes a job the one that it is: a journal is only for the job that began it.
+
+    Raises ``UsageError`` for what cannot be object types.
+    """
 
     kind: Literal["export", "import", "sync"]
     from_object_type: str
@@ -36,6 +44,10 @@ class JobSpec(Struct, frozen=True, kw_only=True):
     """Where the result goes, without secrets."""
     options: dict[str, Plain] = {}
     """Whatever else must be the same."""
+
+    def __post_init__(self) -> None:
+        check_object_type(self.from_object_type)
+        check_object_type(self.to_object_type)
 
 
 class Mark(Struct, kw_only=True):

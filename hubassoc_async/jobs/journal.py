@@ -28,6 +28,7 @@ from hubassoc_async.jobs.job_spec import JobSpec as JobSpec
 from hubassoc_async.jobs.job_spec import JournalError as JournalError
 from hubassoc_async.jobs.job_spec import Mark as Mark
 from hubassoc_async.jobs.job_spec import State as State
+from hubassoc_async.jobs.job_spec import TakenError
 from hubassoc_async.jobs.job_spec import check_same as check_same
 from hubassoc_async.jobs.job_spec import fingerprint as fingerprint
 
@@ -80,7 +81,7 @@ class Journal:
         ends = f"{spec.from_object_type}-{spec.to_object_type}".lower()
         stem = f"{spec.kind}-{ends}-{time.strftime('%Y%m%d')}"[:90]
         for number in count(1):
-            with suppress(JournalError):
+            with suppress(TakenError):
                 if not _path(free := f"{stem}-{number}", directory).exists():
                     return cls._create(free, spec, arguments or {}, directory)
         raise AssertionError  # there is always another number
@@ -298,7 +299,7 @@ def _locked(path: Path) -> sqlite3.Connection:
         who = ""
         with suppress(JournalError):
             who = f" (pid {_look(path).pid})"
-        raise JournalError(
+        raise TakenError(
             f"another process{who} is running job {path.stem!r}: wait for it or stop it first"
         )
     return lock
@@ -321,7 +322,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _check_free(name: str, version: int) -> None:
     if version:
-        raise JournalError(
+        raise TakenError(
             f"there is a job {name!r} already: go on with it (hubassoc resume {name}) or give this"
             " one another name"
         )

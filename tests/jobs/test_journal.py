@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -113,6 +114,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 
 HOLD = """
 import sys
+import time
 from pathlib import Path
 from hubassoc_async.jobs.journal import Journal, Mark
 journal = Journal.open("one", directory=Path(sys.argv[1]))
@@ -218,3 +220,10 @@ def test_no_connection_is_left_open(tmp_path: Path) -> None:
         connection.execute("pragma locking_mode = exclusive")
         connection.execute("begin exclusive")
     connection.close()
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    """It is said, and no other number is tried for ever."""
+    (tmp_path / f"export-contacts-companies-{time.strftime('%Y%m%d')}-1.lock").mkdir()
+    with pytest.raises(JournalError, match="cannot be written"):
+        Journal.create(None, SPEC, directory=tmp_path)

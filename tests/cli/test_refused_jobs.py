@@ -1,0 +1,92 @@
+"""Jobs that would harm what they read, or cannot be run: refused before anything is begun."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hubassoc_async.cli.commands import hubassoc
+from tests.cli.command import TOKEN
+
+ENDS = ("contacts", "companies")
+LINKS = "from_object_id,to_object_id\n1001,2001\n"
+LETTER = (
+    '{"operation":"archive","from_object_type":"contacts","to_object_type":"companies",'
+    '"api_version":"v4","from_object_id":"1","to_object_id":"2","category":"X","message":"",'
+    '"transient":true}\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Inputs, and no journals."""
+    (tmp_path / "ids").write_text("1001\n")
+    (tmp_path / "x.csv.failures.ndjson").write_text('{"from_object_id":"1001"}\n')
+    (tmp_path / "links").write_text(LINKS)
+    (tmp_path / "letters").write_text(LETTER)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part-000000.parquet").write_text("1001\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("HUBASSOC_JOBS", str(tmp_path / "jobs"))
+    return tmp_path
+
+
+def refused(here: Path, *arguments: str) -> str:
+    """What is said; no file is there that was not, and each is as it was."""
+    before = _contents(here)
+    command = [*arguments, "--base-url", "http://127.0.0.1:9"]
+    done = CliRunner().invoke(hubassoc, command, catch_exceptions=False)
+    assert done.exit_code == 2, done.stderr
+    assert _contents(here) == before
+    return " ".join(done.stderr.split())
+
+
+def _contents(folder: Path) -> dict[Path, str]:
+    return {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--failures", "ids"),
+        ("export", *ENDS, "--ids", "x.csv.failures.ndjson", "--to", "x.csv"),
+        ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--failures", "./x.csv"),
+        ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--report", "ids"),
+        ("export", *ENDS, "--ids", "parts/part-000000.parquet", "--to", "parts/"),
+        ("import", *ENDS, "--from", "links", "--operation", "archive", "--failures", "links"),
+        ("import", *ENDS, "--from", "links", "--operation", "archive", "--summary", "links"),
+        ("replay", "letters", "--failures", "letters"),
+    ],
+)
+def test_one_place_for_two_things(here: Path, arguments: tuple[str, ...]) -> None:
+    """Neither an input nor another output is overwritten, however a name is spelt."""
+    assert "are the same file" in refused(here, *arguments)
+
+
+def test_an_export_into_its_own_ids(here: Path) -> None:
+    """The ids are needed until the last of them is read."""
+    (here / "ids.csv").write_text("id\n1001\n")
+    said = refused(here, "export", *ENDS, "--ids", "ids.csv", "--to", "ids.csv")
+    assert "--ids and --to are the same file" in said
+
+
+@pytest.mark.parametrize("ends", [("con tacts", "companies"), ("contacts", "../x")])
+def test_no_object_type(here: Path, ends: tuple[str, str]) -> None:
+    """It is said at once, though a job would be called after it."""
+    assert "is not an object type" in refused(here, "export", *ends, "--all", "--to", "x.csv")
+
+
+def test_an_address_with_a_password(here: Path) -> None:
+    """It is kept in no journal."""
+    address = ("--base-url", "https://me:hunter2@api.hubapi.com")
+    command = ["export", *ENDS, "--all", "--to", "x.csv", *address]
+    done = CliRunner().invoke(hubassoc, command, catch_exceptions=False)
+    assert (done.exit_code, "hunter2" in done.stderr) == (2, False)
+    assert not (here / "jobs").exists()
+
+
+def test_journals_have_no_place(here: Path) -> None:
+    """It is said what cannot be written."""
+    (here / "jobs").write_text("")
+    assert "cannot be begun" in refused(here, "export", *ENDS, "--all", "--to", "x.csv")
