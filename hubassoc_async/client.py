@@ -109,6 +109,7 @@ class AssociationsClient(Writes):
         """
         _check_settings(concurrency, linger)
         self.api_version = find_version(api_version)
+        self.base_url = base_url if transport is None else ""
         self._pacing = Pacing(quota, pacing, budget_of(daily_reserve))
         self.quotas = self._pacing.quotas
         self._transport = transport or AiohttpTransport(
@@ -118,11 +119,10 @@ class AssociationsClient(Writes):
             timeout=timeout,
             max_response_bytes=max_response_bytes,
         )
-        self._concurrency = concurrency
+        self._concurrency, self._places = concurrency, Places(concurrency)
         self._retry, self._linger, self._clock = retry, linger, clock
         self._codec = read_codec(self.api_version.shape)
         self._streams: WeakSet[ReadStream | WriteStream] = WeakSet()
-        self._places = Places(concurrency)
         self._sender: Sender | None = None  # made with the first read, in whose loop it lives
         self._closed = False
         self.counters = Counters()

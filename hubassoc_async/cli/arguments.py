@@ -132,8 +132,6 @@ def _special(path: Path) -> bool:
 def open_ids(ids: str, column: str | None) -> Source:
     """Open what ``--ids`` names, or stdin. Raises ``click.UsageError``."""
     try:
-        if ids == STREAM:
-            return sources.open_ids(open(0, "rb", buffering=0, closefd=False), column=column)
         return sources.open_ids(ids, column=column)
     except SourceError as error:
         raise click.UsageError(str(error)) from error
@@ -144,8 +142,6 @@ def open_ids(ids: str, column: str | None) -> Source:
 def open_links(links: str, *, option: str, typed: bool) -> PairSource:
     """Open what an option names, or stdin. Raises ``click.UsageError``."""
     try:
-        if links == STREAM:
-            return open_pairs(open(0, "rb", buffering=0, closefd=False), typed=typed)
         return open_pairs(links, typed=typed)
     except SourceError as error:
         raise click.UsageError(str(error)) from error

@@ -20,6 +20,7 @@ import msgspec
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.job_spec import Api
 from hubassoc_async.pacing import (
     DEFAULT_PACING,
     TIERS,
@@ -59,6 +60,11 @@ class Connection(msgspec.Struct, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.api_version} at {self.base_url}>"
+
+    @property
+    def api(self) -> Api:
+        """What a job is for."""
+        return Api(self.api_version, self.base_url)
 
     def client(self) -> AssociationsClient:
         """Make the client. Raises ``UsageError``."""

@@ -41,10 +41,11 @@ SIGNAL: Final = 128
 class Job(Protocol[P_co]):
     """What is run."""
 
-    complete: bool
-    """Whether everything has its outcome and the files are there."""
+    @property
+    def complete(self) -> bool:
+        """Whether everything has its outcome and the files are there."""
 
-    async def run(self) -> None:
+    async def run(self) -> object:
         """Work to the end, or raise what stopped it."""
 
     def progress(self) -> P_co:
@@ -127,7 +128,7 @@ class JobRun(ABC, Generic[P]):
 
     async def _watch(self, job: Job[P]) -> None:
         if self._options.quiet:
-            await job.run()
+            await self._work(job)
             return
         options = self._options
         trouble = str if options.verbose else lambda: self._log.latest
@@ -141,11 +142,14 @@ class JobRun(ABC, Generic[P]):
         )
         shown = asyncio.create_task(display.run())
         try:
-            await job.run()
+            await self._work(job)
         finally:
             shown.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await shown
+
+    async def _work(self, job: Job[P]) -> None:
+        await job.run()
 
     def _listen(self) -> None:
         """Let the first SIGINT or SIGTERM stop the job, and a second one the process."""
@@ -190,7 +194,7 @@ class JobRun(ABC, Generic[P]):
                 return SOME_FAILED if job is not None and job.progress().failed else COMPLETE
             case asyncio.CancelledError():
                 return SIGNAL + (self._signal or signal.SIGINT)
-            case DailyQuotaSpent() | Parked():
+            case DailyQuotaSpent():
                 return DAILY_QUOTA
             case UsageError():
                 return USAGE
@@ -204,7 +208,7 @@ class JobRun(ABC, Generic[P]):
         if isinstance(stop, BrokenPipeError):
             _drop_stdout()
             return "whoever read the output has closed it"
-        if isinstance(stop, DailyQuotaSpent):
+        if isinstance(stop, DailyQuotaSpent) and not isinstance(stop, Parked):
             return f"{stop} The quota resets at midnight in the account's time zone."
         if isinstance(stop, OSError) and stop.strerror and not isinstance(stop, HubAssocError):
             name = "" if stop.filename is None else f": {stop.filename}"

@@ -3,52 +3,27 @@
 Knows: which kinds of jobs there are. Does not know: what they do.
 """
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 import click
-from rich.console import Console
 
-from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
+from hubassoc_async.cli.connecting import STREAM, connecting, connection
 from hubassoc_async.cli.display import local_time
-from hubassoc_async.cli.export import discard_export, resume_export
-from hubassoc_async.cli.importing import discard_import, resume_import
-from hubassoc_async.cli.journaled_run import JournaledRun, run_job
-from hubassoc_async.cli.sync import discard_sync, resume_sync
+from hubassoc_async.cli.export_run import ExportRun
+from hubassoc_async.cli.import_run import ImportRun
+from hubassoc_async.cli.journaled_run import JournaledRun, refusing, run_job
+from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
-from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.journal import JobInfo, Journal, find_job, jobs
+from hubassoc_async.jobs.job import forget as forget_job
+from hubassoc_async.jobs.job import take_up
+from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
 from hubassoc_async.jobs.report import write_report
 
-
-class Resume(Protocol):
-    """Takes up a job of one kind. Raises ``UsageError``."""
-
-    def __call__(
-        self,
-        journal: Journal,
-        connection: Connection,
-        console: Console,
-        *,
-        ids: str | None,
-        summary: Path | None,
-    ) -> JournaledRun[Any]: ...
-
-
-class Kind(NamedTuple):
-    """What can be done with jobs of one kind."""
-
-    resume: Resume
-    discard: Callable[[Journal], None]
-    """Removes what a job has written and not finished."""
-
-
-KINDS: Final[dict[str, Kind]] = {
-    "export": Kind(resume_export, discard_export),
-    "import": Kind(resume_import, discard_import),
-    "sync": Kind(resume_sync, discard_sync),
+RUNS: Final[dict[str, type[JournaledRun[Any]]]] = {
+    "export": ExportRun,
+    "import": ImportRun,
+    "sync": ApplyRun,
 }
 """Every kind of job that ``JobSpec.kind`` can name."""
 
@@ -75,25 +50,14 @@ def resume(
     """
     how = ending_of(arguments)
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
-    console = Console(stderr=True, highlight=False, emoji=False)
-    try:
-        journal = Journal.open(job)
-        if journal.state == "complete":
-            journal.close()
-            click.echo(f"job {job!r} is complete", err=True)
-            return
-        kind = KINDS[journal.spec.kind]
-        try:
-            run = kind.resume(journal, options, console, ids=ids, summary=summary)
-        except BaseException:
-            journal.close()
-            raise
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
-    again = functools.partial(
-        kind.resume, connection=options, console=console, ids=None, summary=summary
-    )
-    context.exit(run_job(run, again, **how))
+    with refusing():
+        task = take_up(job, options.api, source=ids)
+    kind = task.journal.spec.kind
+    if task.journal.state == "complete":
+        task.close()
+        click.echo(f"job {job!r} is complete", err=True)
+        return
+    context.exit(run_job(RUNS[kind], options, task, summary=summary, **how))
 
 
 @click.command("jobs")
@@ -101,16 +65,8 @@ def resume(
 def jobs_command(forget: str | None) -> None:
     """List the jobs that were begun, the latest first."""
     if forget is not None:
-        try:
-            journal = Journal.open(forget)
-            try:
-                if journal.state != "complete":
-                    KINDS[journal.spec.kind].discard(journal)
-                journal.remove()
-            finally:
-                journal.close()
-        except UsageError as error:
-            raise click.UsageError(str(error)) from error
+        with refusing():
+            forget_job(forget)
         return
     found = jobs()
     if not found:
@@ -131,10 +87,8 @@ def jobs_command(forget: str | None) -> None:
 @report_option
 def status(job: str, report: Path | None) -> None:
     """Say what a job is and how far it is, while it runs or not."""
-    try:
+    with refusing():
         info = find_job(job)
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
     if report is not None:
         write_report(report, info)
     for line in _status_lines(info):

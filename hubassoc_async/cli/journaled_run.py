@@ -3,50 +3,48 @@
 Knows: journals, signals. Does not know: how arguments are spelt, what the job does.
 """
 
-import asyncio
-import contextlib
-import sqlite3
-import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import click
 import msgspec
 from rich.console import Console
 
 from hubassoc_async.cli import end_by_signals
-from hubassoc_async.cli.display import Shown, local_time
-from hubassoc_async.cli.job_run import Job, JobOptions, JobRun
+from hubassoc_async.cli.connecting import Connection
+from hubassoc_async.cli.display import Shown, counted, local_time
+from hubassoc_async.cli.job_run import Job as Shows
+from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent, UsageError
-from hubassoc_async.jobs.journal import JobSpec, Journal, JournalError, has_job
-from hubassoc_async.jobs.parking import Parked, park, unpark, wait_until
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.job import Job
+from hubassoc_async.jobs.journal import Journal
+from hubassoc_async.jobs.parking import Parked, wait_until
 from hubassoc_async.jobs.report import write_report
-from hubassoc_async.jobs.sampling import Sampler
-from hubassoc_async.pacing import DailyBudget
+from hubassoc_async.jobs.task import Task
+from hubassoc_async.jobs.text_file import SourceError
 
-P = TypeVar("P", bound=Shown)
-P_co = TypeVar("P_co", bound=Shown, covariant=True)
+if TYPE_CHECKING:
+    import asyncio
 
 
-class JournaledJob(Job[P_co], Protocol[P_co]):
-    """What is run; it can be told to stop, and be resumed."""
+class Resumed(Shown, Protocol):
+    """Progress of a job, which may have begun earlier."""
 
-    output: str | None
-    """What the output is called, once it is complete."""
+    @property
+    def before(self) -> int: ...
 
-    def stop(self) -> None:
-        """Take nothing new, and end as soon as what is out has come in, within seconds."""
+
+P = TypeVar("P", bound=Resumed)
 
 
 class JournaledOptions(JobOptions, kw_only=True):
     """Everything that one job is told, but for what its journal has."""
 
     journal: Journal
-    failures: Path
-    """Where what fails goes."""
 
     @property
     def title(self) -> str:
@@ -58,52 +56,39 @@ class JournaledOptions(JobOptions, kw_only=True):
 class JournaledRun(JobRun[P]):
     """One run of a job, to its end or to what stops it."""
 
-    def __init__(self, options: JournaledOptions, console: Console, *, unit: str) -> None:
-        super().__init__(options, console, unit=unit)
-        self._journaled = options
-        self._zone = DailyBudget(time_zone=options.time_zone).zone()
+    unit: ClassVar[str]
+    """What is counted, one of them."""
+
+    def __init__(
+        self, options: JournaledOptions, task: Task[P], console: Console, report: Path | None
+    ) -> None:
+        """``report``: where a page about the job goes at the end."""
+        super().__init__(options, console, unit=self.unit)
+        self._task = task
+        self._time_zone = options.time_zone
+        self._page = report
         daily = options.daily_reserve
         if daily is not None and daily.path is None:  # a run that goes on goes on counting
-            path = options.journal.path.with_suffix(".daily")
+            path = task.journal.path.with_suffix(".daily")
             options.daily_reserve = msgspec.structs.replace(daily, path=path)
-        self._job: JournaledJob[P] | None = None
-        self.report: Path | None = None
-        """Where a page about the job goes at the end."""
+        self._job: Job[P] | None = None
 
     @abstractmethod
-    def _make(self, client: AssociationsClient) -> JournaledJob[P]:
-        """Make the job. Raises ``UsageError``."""
+    def _counts_line(self, progress: P) -> str:
+        """Say what became of what was done."""
 
-    def _open(self, client: AssociationsClient) -> JournaledJob[P]:
-        self._job = job = self._make(client)
-        self._sampler = Sampler(self._journaled.journal, client, job.progress)
-        return job
-
-    @property
-    def name(self) -> str:
-        """What the job is called."""
-        return self._journaled.journal.name
+    def _open(self, client: AssociationsClient) -> Job[P]:
+        self._job = Job(client, self._task)
+        return self._job
 
     @property
     def parked(self) -> Parked | None:
         """Why and until when the job rests, if the day's quota ended this run."""
         return self._stop if isinstance(self._stop, Parked) else None
 
-    async def _watch(self, job: Job[P]) -> None:
-        """Run it, sample it, and park it when the day's quota is spent."""
-        journal = self._journaled.journal
-        unpark(journal, time.time())
-        sampling = asyncio.create_task(self._sampler.run())
-        try:
-            await super()._watch(job)
-        except DailyQuotaSpent as spent:
-            raise park(journal, spent, self._zone, time.time()) from spent
-        finally:
-            sampling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sampling
-            with contextlib.suppress(OSError, sqlite3.Error):  # it may be the very reason
-                self._sampler.end()
+    async def _work(self, job: Shows[P]) -> None:
+        assert job is self._job
+        await self._job.run(time_zone=self._time_zone)
 
     def _interrupt(self, task: "asyncio.Task[object]") -> None:
         if self._job is None:
@@ -112,68 +97,68 @@ class JournaledRun(JobRun[P]):
             self._job.stop()
 
     def _close(self) -> None:
-        self._journaled.journal.close()
+        """The job is held until it runs no more."""
 
-    def _report(self, job: Job[P] | None) -> int:
+    def _report(self, job: Shows[P] | None) -> int:
         status = super()._report(job)
-        if self.report is not None:
-            write_report(self.report, self._journaled.journal.info)
+        if self._page is not None:
+            write_report(self._page, self._task.journal.info)
         return status
 
     def _done(self) -> None:
         """Nothing is left over."""
 
+    def _summary_lines(self, progress: P) -> Iterator[str]:
+        yield done_line(self._options.title, progress, self.unit)
+        if progress.before:
+            yield f"  {counted(progress.before, self.unit)} of them before this run"
+        yield self._counts_line(progress)
+        yield requests_line(progress)
+
     def _files(self) -> Iterator[str]:
-        options, job = self._journaled, self._job
-        if job is not None and job.output is not None and not options.quiet:
+        job, failures = self._job, self._task.failures
+        if job is not None and job.output is not None and not self._options.quiet:
             yield f"  output: {job.output}"
-        if options.failures.exists():
-            yield f"  failures: {options.failures}"
+        if failures.exists():
+            yield f"  failures: {failures}"
         if job is not None and not job.complete:
-            yield f"  go on with: hubassoc resume {options.journal.name}"
+            yield f"  go on with: hubassoc resume {job.name}"
 
 
-def begin_job(name: str | None, spec: JobSpec, arguments: dict[str, Any]) -> Journal:
-    """Begin a job, or take up the same one that was begun under this name and is not complete.
-
-    Raises ``JournalError`` when it is another one, or complete, or cannot be begun.
-    """
-    if name is None or not has_job(name):
-        try:
-            return Journal.create(name, spec, arguments=arguments)
-        except OSError as error:
-            raise JournalError(f"the job cannot be begun: {error}") from error
-    journal = Journal.open(name, expect=spec)
-    if journal.state == "complete":
-        journal.close()
-        raise JournalError(
-            f"job {name!r} is complete: give this one another name, or forget that one"
-            f" (hubassoc jobs --forget {name})"
-        )
-    return journal
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Say what cannot be right as click does."""
+    try:
+        yield
+    except (UsageError, SourceError) as error:
+        raise click.UsageError(str(error)) from error
 
 
 def run_job(
-    run: JournaledRun[Any],
-    again: Callable[[Journal], JournaledRun[Any]],
+    kind: type[JournaledRun[Any]],
+    connection: Connection,
+    task: Task[Any],
     *,
-    wait: bool = False,
-    report: Path | None = None,
+    summary: Path | None,
+    wait: bool,
+    report: Path | None,
 ) -> int:
-    """Run a job; with ``wait``, sleep while it is parked and then go on. Returns the exit status.
+    """Run a job, and let go of it; with ``wait``, sleep while it is parked and then go on.
 
-    ``again``: takes the job up. ``report``: where a page about it goes, after each run.
+    Returns the exit status. ``report``: where a page about it goes, after each run.
     """
-    name = run.name
-    while True:
-        run.report = report
-        status = run()
-        if run.parked is None or not wait:
-            return status
-        end_by_signals()  # the run had them to itself
-        click.echo(f"waiting until {local_time(run.parked.resume_at)}", err=True)
-        wait_until(run.parked.resume_at)
-        try:
-            run = again(Journal.open(name))
-        except UsageError as error:
-            raise click.UsageError(str(error)) from error
+    console = Console(stderr=True, highlight=False, emoji=False)
+    options = JournaledOptions(
+        **msgspec.structs.asdict(connection), journal=task.journal, summary=summary
+    )
+    try:
+        while True:
+            run = kind(options, task, console, report)
+            status = run()
+            if run.parked is None or not wait:
+                return status
+            end_by_signals()  # the run had them to itself
+            click.echo(f"waiting until {local_time(run.parked.resume_at)}", err=True)
+            wait_until(run.parked.resume_at)
+    finally:
+        task.close()

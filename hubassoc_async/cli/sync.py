@@ -3,7 +3,6 @@
 Knows: how the arguments are spelt, which fit together. Does not know: how either half runs.
 """
 
-import functools
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -15,22 +14,16 @@ from rich.console import Console
 from hubassoc_async.cli.arguments import open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.job_run import COMPLETE, SOME_FAILED
-from hubassoc_async.cli.journaled_run import begin_job, run_job
-from hubassoc_async.cli.sync_run import ApplyOptions, ApplyRun, PlanOptions, PlanRun
+from hubassoc_async.cli.journaled_run import run_job
+from hubassoc_async.cli.sync_run import ApplyRun, PlanOptions, PlanRun
 from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.edge_source import EdgeSource
-from hubassoc_async.jobs.journal import (
-    JobInfo,
-    Journal,
-    JournalError,
-    check_same,
-    jobs_directory,
-)
+from hubassoc_async.jobs.journal import jobs_directory
 from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_plan
 from hubassoc_async.jobs.sinks import FailureSink
-from hubassoc_async.jobs.sync_apply import sync_spec
+from hubassoc_async.jobs.sync_task import SyncTask
 from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.protocol.versions import VERSIONS
 
@@ -117,20 +110,10 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
                 arguments, options, console, path if kept or arguments["apply"] else None
             )
         if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
-            plan = open_plan(path)
-            try:
-                run = _begin(context, arguments, options, console, plan)
-            except BaseException:
-                plan.close()
-                raise
-            again = functools.partial(
-                resume_sync,
-                connection=options,
-                console=console,
-                ids=None,
-                summary=arguments["summary"],
-            )
-            status = run_job(run, again, **how) or status
+            with open_plan(path) as plan:
+                task = _begin(context, arguments, options, plan)
+                summary = arguments["summary"]
+                status = run_job(ApplyRun, options, task, summary=summary, **how) or status
     except (UsageError, SourceError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -138,36 +121,6 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
     if not kept and status in (COMPLETE, SOME_FAILED):
         path.unlink(missing_ok=True)
     context.exit(status)
-
-
-def resume_sync(
-    journal: Journal,
-    connection: Connection,
-    console: Console,
-    *,
-    ids: str | None,
-    summary: Path | None,
-) -> ApplyRun:
-    """Take up the applying of a plan. Raises ``UsageError`` when the plan is not what it was."""
-    if ids is not None:
-        raise JournalError("--ids is for exports: a sync has its plan")
-    info = journal.info
-    try:
-        plan = open_plan(Path(info.arguments["plan"]))
-    except OSError as error:
-        raise JournalError(f"the plan of job {info.name!r} is gone: {error.filename}") from None
-    now = msgspec.structs.replace(
-        info.spec,
-        api_version=connection.api_version,
-        base_url=connection.base_url,
-        fingerprint=plan.info.key,
-    )
-    check_same(journal.name, info.spec, now)
-    return ApplyRun(_options(journal, connection, plan, summary), console)
-
-
-def discard_sync(_: Journal) -> None:
-    """Leave the plan and the undo file: what was written can be taken back."""
 
 
 def _check(arguments: dict[str, Any]) -> None:
@@ -220,12 +173,8 @@ def _make(
 
 
 def _begin(
-    context: click.Context,
-    arguments: dict[str, Any],
-    options: Connection,
-    console: Console,
-    plan: Plan,
-) -> ApplyRun:
+    context: click.Context, arguments: dict[str, Any], options: Connection, plan: Plan
+) -> SyncTask:
     """Begin the job that applies a plan. Raises ``UsageError``."""
     info, limit = plan.info, arguments["max_deletes"]
     ends = arguments["from_object_type"], arguments["to_object_type"]
@@ -236,37 +185,9 @@ def _begin(
     if limit is not None:
         archive = plan.counts(VERSIONS[options.api_version]).archive
         MaxDeletes.parse(limit).check(archive, info.there)
-    assert plan.path is not None
-    path = plan.path.resolve()
-    spec = sync_spec(plan, api_version=options.api_version, base_url=options.base_url)
     kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
-    folder = path.parent if arguments["plan"] else Path.cwd()
-    kept |= {"plan": str(path), "folder": str(folder)}
+    folder = Path.cwd() if arguments["plan"] is None else arguments["plan"].resolve().parent
+    kept["folder"] = str(folder)
     if arguments["undo"] is not None:
         kept["undo"] = str(arguments["undo"].resolve())
-    journal = begin_job(arguments["job"], spec, kept)
-    return ApplyRun(_options(journal, options, plan, arguments["summary"]), console)
-
-
-def _options(
-    journal: Journal, connection: Connection, plan: Plan, summary: Path | None
-) -> ApplyOptions:
-    info = journal.info
-    limit = info.arguments.get("max_deletes")
-    undo = _beside(info, "undo", ".undo")
-    return ApplyOptions(
-        **msgspec.structs.asdict(connection),
-        journal=journal,
-        plan=plan,
-        undo=undo,
-        stale=_beside(info, "stale", ".stale.ndjson"),
-        failures=_beside(info, "failures", ".failures.ndjson"),
-        max_deletes=None if limit is None else MaxDeletes.parse(limit),
-        summary=summary,
-    )
-
-
-def _beside(info: JobInfo, name: str, ending: str) -> Path:
-    """A file of a job: as it was told, or beside its plan with the job's name."""
-    given = info.arguments.get(name)
-    return Path(given or Path(info.arguments["folder"]) / f"{info.name}{ending}")
+    return SyncTask.begin(options.api, plan, max_deletes=limit, name=arguments["job"], told=kept)

@@ -20,15 +20,16 @@ from hubassoc_async.cli.job_run import (
     done_line,
     requests_line,
 )
-from hubassoc_async.cli.journaled_run import JournaledOptions, JournaledRun
+from hubassoc_async.cli.journaled_run import JournaledRun
 from hubassoc_async.cli.planned import plan_lines
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.edge_source import EdgeSource
-from hubassoc_async.jobs.plan_file import MaxDeletes, Plan
+from hubassoc_async.jobs.plan_file import Plan
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.sources import Source
-from hubassoc_async.jobs.sync_apply import ApplyJob, ApplyProgress
+from hubassoc_async.jobs.sync_apply import ApplyProgress
 from hubassoc_async.jobs.sync_plan import PlanProgress, plan_sync
+from hubassoc_async.jobs.sync_task import SyncTask
 from hubassoc_async.protocol.versions import VERSIONS
 
 
@@ -189,15 +190,6 @@ class PlanRun(JobRun[PlanShown]):
             yield "  a later plan may have the records that could not be read"
 
 
-class ApplyOptions(JournaledOptions, kw_only=True):
-    """Everything that one applying of a plan is told."""
-
-    plan: Plan
-    undo: Path
-    stale: Path
-    max_deletes: MaxDeletes | None = None
-
-
 class ApplySummary(msgspec.Struct):
     """What ``--summary`` writes of an applied plan."""
 
@@ -217,30 +209,13 @@ class ApplySummary(msgspec.Struct):
 class ApplyRun(JournaledRun[ApplyProgress]):
     """One run of the job that applies a plan."""
 
-    def __init__(self, options: ApplyOptions, console: Console) -> None:
-        super().__init__(options, console, unit="change")
-        self._told = options
-
-    def _make(self, client: AssociationsClient) -> ApplyJob:
-        options = self._told
-        return ApplyJob(
-            client,
-            options.journal,
-            options.plan,
-            undo=options.undo,
-            failures=options.failures,
-            stale=options.stale,
-            max_deletes=options.max_deletes,
-        )
+    unit = "change"
+    _task: SyncTask
 
     def _status(self, job: Job[ApplyProgress] | None) -> int:
         status = super()._status(job)
         stale = job is not None and status == COMPLETE and job.progress().stale
         return SOME_FAILED if stale else status
-
-    def _close(self) -> None:
-        self._told.plan.close()
-        super()._close()
 
     def _summary(self, progress: ApplyProgress) -> ApplySummary:
         return ApplySummary(
@@ -257,23 +232,19 @@ class ApplyRun(JournaledRun[ApplyProgress]):
             seconds=round(progress.seconds, 3),
         )
 
-    def _summary_lines(self, progress: ApplyProgress) -> Iterator[str]:
-        yield done_line(self._options.title, progress, "change")
-        if progress.before:
-            yield f"  {counted(progress.before, 'change')} of them before this run"
-        yield (
+    def _counts_line(self, progress: ApplyProgress) -> str:
+        return (
             f"  {progress.created:,} created, {progress.relabelled:,} relabelled,"
             f" {progress.archived:,} archived, {progress.unchanged:,} were so already,"
             f" {progress.stale:,} stale, {progress.failed:,} failed"
         )
-        yield requests_line(progress)
 
     def _files(self) -> Iterator[str]:
-        options = self._told
-        if options.undo.exists():
-            spec = options.journal.spec
+        task = self._task
+        if task.undo.exists():
+            spec = task.journal.spec
             how = f"hubassoc sync {spec.from_object_type} {spec.to_object_type}"
-            yield f"  undo: {options.undo} (take it back with {how} --plan {options.undo} --apply)"
-        if options.stale.exists():
-            yield f"  changed by others meanwhile, and left alone: {options.stale}"
+            yield f"  undo: {task.undo} (take it back with {how} --plan {task.undo} --apply)"
+        if task.stale.exists():
+            yield f"  changed by others meanwhile, and left alone: {task.stale}"
         yield from super()._files()

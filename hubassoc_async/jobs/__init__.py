@@ -7,6 +7,7 @@ from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
 from hubassoc_async.jobs.diff import Diff, diff
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.importing import ImportJob
+from hubassoc_async.jobs.job import Job, apply_plan, forget
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
 from hubassoc_async.jobs.journal import (
     JobInfo,
@@ -17,11 +18,11 @@ from hubassoc_async.jobs.journal import (
     find_job,
     jobs,
 )
+from hubassoc_async.jobs.parking import Parked
 from hubassoc_async.jobs.plan_file import Plan, open_plan
 from hubassoc_async.jobs.reading import Progress, ReadJob
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, open_sink
 from hubassoc_async.jobs.sources import IdFile, Source, SourceError, open_ids
-from hubassoc_async.jobs.sync_apply import apply_plan
 from hubassoc_async.jobs.sync_plan import plan_sync
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "FailureSink",
     "IdFile",
     "ImportJob",
+    "Job",
     "JobInfo",
     "JobSink",
     "JobSpec",
@@ -40,6 +42,7 @@ __all__ = [
     "JournalError",
     "Mark",
     "Origin",
+    "Parked",
     "Plan",
     "Progress",
     "ReadJob",
@@ -49,6 +52,7 @@ __all__ = [
     "apply_plan",
     "diff",
     "find_job",
+    "forget",
     "jobs",
     "open_ids",
     "open_job_sink",

@@ -10,17 +10,15 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final, Literal, TypeAlias
+from typing import IO, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from hubassoc_async.jobs.files import sync_directory
 from hubassoc_async.jobs.journal import JobInfo
+from hubassoc_async.jobs.text_file import STDIN
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
-
-STDIN: Final = "-"
-"""Standard input, where a file could be named."""
 
 Operation: TypeAlias = Literal["read"] | WriteOperation
 

@@ -25,6 +25,13 @@ class TakenError(JournalError):
     """Somebody else has a job of that name."""
 
 
+class Api(Struct, frozen=True):
+    """Which version of the API a job is for, and where."""
+
+    api_version: str
+    base_url: str
+
+
 class JobSpec(Struct, frozen=True, kw_only=True):
     """What makes a job the one that it is: a journal is only for the job that began it.
 

@@ -8,16 +8,16 @@ Knows: files. Does not know: HubSpot, what a valid id or label is, outcomes.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
 from hubassoc_async.jobs.columns import Columns, id_text, open_columns
-from hubassoc_async.jobs.text_file import DELIMITERS, SourceError, TextFile, position
-from hubassoc_async.model import AssociationType, Link, TypeGiven
+from hubassoc_async.jobs.text_file import DELIMITERS, STDIN, SourceError, TextFile, position
+from hubassoc_async.model import AssociationType, Link, LinkGiven, TypeGiven
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "from": ("from_object_id", "from_id", "from"),
@@ -32,6 +32,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 _TYPES: Final = {"from_type", "to_type"}
 
 
+@runtime_checkable
 class PairSource(Protocol):
     """Where links come from."""
 
@@ -54,11 +55,13 @@ class PairSource(Protocol):
 
 
 def open_pairs(place: str | Path | IO[bytes], *, typed: bool | None) -> PairSource:
-    """Open pairs, or with ``typed`` links: a file, whose content says what it is, a folder of
-    Parquet files, or a database's URL (``Database``). None: with types if it has any.
+    """Open pairs, or with ``typed`` links: a file, whose content says what it is (``-`` is stdin),
+    a folder of Parquet files, or a database's URL (``Database``). None: with types if it has any.
 
     Raises ``SourceError`` when it lacks a column or is none of the formats, and ``OSError``.
     """
+    if place == STDIN:
+        place = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     columns = open_columns(place)
     if columns is not None:
         return ColumnPairs(columns, typed=typed)
@@ -199,6 +202,25 @@ class ColumnPairs:
                 row += 1
                 types = _types(*map(_text, cells)) if self._typed else ()
                 yield Link(id_text(from_id), id_text(to_id), types, row)
+
+
+class GivenLinks:
+    """Links that a program gives: any iterable, that is gone through in a thread."""
+
+    path: Path | None = None
+    blocks = True
+    fraction: float | None = None
+
+    def __init__(self, links: Iterable[LinkGiven]) -> None:
+        """``links``: may have a ``name``, to be told from others in the journal."""
+        self.name = str(getattr(links, "name", "links of a program"))
+        self._links = links
+
+    def __iter__(self) -> Iterator[Link]:
+        return (Link(*one) for one in self._links)
+
+    def close(self) -> None:
+        """They are the program's."""
 
 
 def _columns(name: str, header: list[str], *, typed: bool) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
+from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs.journal import Journal
 
 _LOOK_EVERY: Final = 60.0  # seconds: a machine that slept must not sleep on for as long again
@@ -22,7 +22,7 @@ _TABLE: Final = """CREATE TABLE IF NOT EXISTS parks
 (at REAL, resume_at REAL, items INTEGER, resumed_at REAL)"""
 
 
-class Parked(HubAssocError):
+class Parked(DailyQuotaSpent):
     """The day's quota is spent, and the job rests. ``str()`` says until when and how to go on."""
 
     resume_at = 0.0
@@ -76,8 +76,13 @@ def wait_until(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Sleep until a moment of the wall clock, seconds since 1970."""
-    while (left := moment - now()) > 0:
-        sleep(min(left, _LOOK_EVERY))
+    while left := next_look(moment, now()):
+        sleep(left)
+
+
+def next_look(moment: float, now: float) -> float:
+    """Seconds to sleep before looking again whether it is time; 0: it is."""
+    return max(0.0, min(moment - now, _LOOK_EVERY))
 
 
 def next_midnight(zone: tzinfo, now: float) -> float:

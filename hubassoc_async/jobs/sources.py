@@ -10,15 +10,15 @@ Knows: text, CSV, NDJSON; columns. Does not know: HubSpot, what a valid id is, o
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, runtime_checkable
 
 import msgspec
 
 from hubassoc_async.jobs.columns import Columns, id_text, open_columns
-from hubassoc_async.jobs.text_file import DELIMITERS, TextFile, position
+from hubassoc_async.jobs.text_file import DELIMITERS, STDIN, TextFile, position
 from hubassoc_async.jobs.text_file import SourceError as SourceError
 
 COLUMNS: Final = ("Record ID", "hs_object_id", "id", "from_object_id")
@@ -26,6 +26,7 @@ COLUMNS: Final = ("Record ID", "hs_object_id", "id", "from_object_id")
 output, so that a failures file can be read again."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where ids come from. A new source is one class with an iterator."""
 
@@ -54,10 +55,12 @@ class Source(Protocol):
 
 
 def open_ids(place: str | Path | IO[bytes], *, column: str | None = None) -> Source:
-    """Open a file of ids, a folder of Parquet files, or a database's URL (``Database``).
+    """Open a file of ids (``-`` is stdin), a folder of Parquet files, or a database's URL.
 
     Raises ``SourceError`` when there is no id column, ``OSError`` when it cannot be opened.
     """
+    if place == STDIN:
+        place = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     columns = open_columns(place)
     if columns is not None:
         return ColumnIds(columns, column=column)
@@ -185,6 +188,26 @@ class ColumnIds:
                     yield text
                 else:
                     self.skipped += 1
+
+
+class GivenIds:
+    """Ids that a program gives: any iterable, that is gone through in a thread."""
+
+    path: Path | None = None
+    blocks = True
+    fraction: float | None = None
+    skipped = 0
+
+    def __init__(self, ids: Iterable[str | int]) -> None:
+        """``ids``: may have a ``name``, to be told from others in the journal."""
+        self.name = str(getattr(ids, "name", "ids of a program"))
+        self._ids = ids
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self._ids)
+
+    def close(self) -> None:
+        """They are the program's."""
 
 
 def _plain(lines: Iterator[str]) -> Iterator[str]:

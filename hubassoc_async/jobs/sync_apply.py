@@ -22,7 +22,7 @@ from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin
 from hubassoc_async.jobs.edge_compare import EdgeChange
 from hubassoc_async.jobs.edges import id_key
 from hubassoc_async.jobs.files import NewFile
-from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, State, has_job
+from hubassoc_async.jobs.journal import Journal, Mark, State
 from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_undo
 from hubassoc_async.jobs.sync_chunk import ChunkOutcome, ChunkWriter
 from hubassoc_async.jobs.sync_rules import SyncRules
@@ -262,57 +262,3 @@ class ApplyJob:
 
 def _line(stale: object) -> bytes:
     return msgspec.json.encode(stale) + b"\n"
-
-
-def sync_spec(plan: Plan, *, api_version: str, base_url: str) -> JobSpec:
-    """Say what the job is that applies a plan."""
-    info = plan.info
-    return JobSpec(
-        kind="sync",
-        from_object_type=info.from_object_type,
-        to_object_type=info.to_object_type,
-        api_version=api_version,
-        base_url=base_url,
-        source=f"{info.kind} plan {'in memory' if plan.path is None else plan.path.resolve()}",
-        fingerprint=info.key,
-        target="HubSpot",
-    )
-
-
-async def apply_plan(
-    client: AssociationsClient,
-    plan: Plan,
-    *,
-    undo: Path,
-    max_deletes: str | None = None,
-    job: str | None = None,
-    directory: Path | None = None,
-) -> ApplyProgress:
-    """Write what a plan says, where what it was made from still holds.
-
-    undo: the plan that takes it back. What fails, and what somebody has changed meanwhile, is
-        listed beside it, in ``UNDO.failures.ndjson`` and ``UNDO.stale.ndjson``.
-    max_deletes: ``"500"`` or ``"2%"``: write nothing if more associations would be archived.
-    job: a name to go on with what was begun under it. directory: where jobs have their journals.
-
-    Raises ``UsageError`` before anything is written, and what stops a write.
-    """
-    spec = sync_spec(plan, api_version=client.api_version.name, base_url="")
-    if job is not None and has_job(job, directory):
-        journal = Journal.open(job, directory=directory, expect=spec)
-    else:
-        journal = Journal.create(job, spec, directory=directory)
-    try:
-        applying = ApplyJob(
-            client,
-            journal,
-            plan,
-            undo=undo,
-            failures=undo.with_name(f"{undo.name}.failures.ndjson"),
-            stale=undo.with_name(f"{undo.name}.stale.ndjson"),
-            max_deletes=None if max_deletes is None else MaxDeletes.parse(max_deletes),
-        )
-        await applying.run()
-        return applying.progress()
-    finally:
-        journal.close()

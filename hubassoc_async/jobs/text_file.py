@@ -18,6 +18,8 @@ from hubassoc_async.errors import HubAssocError
 
 T = TypeVar("T")
 
+STDIN: Final = "-"
+"""Standard input, where a file could be named."""
 DELIMITERS: Final = (",", ";", "\t", "|")
 _LONGEST: Final = 1 << 20  # a lost line end or quote ends here rather than at the end of memory
 _BLOCK: Final = 1 << 16

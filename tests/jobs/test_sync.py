@@ -8,9 +8,9 @@ import pytest
 from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import DailyQuotaSpent, UsageError
+from hubassoc_async.jobs.job import apply_plan
 from hubassoc_async.jobs.journal import find_job
 from hubassoc_async.jobs.plan_file import MaxDeletes, PlanError, open_plan
-from hubassoc_async.jobs.sync_apply import apply_plan
 from hubassoc_async.jobs.sync_plan import plan_sync
 from hubassoc_async.model import AssociationType, Failure, LinkGiven
 from tests.jobs.sync_worlds import BILLING, ENDS, PLAIN, PRIMARY, apply, client_of
