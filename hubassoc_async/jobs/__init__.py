@@ -8,7 +8,8 @@ from hubassoc_async.jobs.diff import Diff, diff
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.importing import ImportJob
 from hubassoc_async.jobs.job import Job, apply_plan, forget
-from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
+from hubassoc_async.jobs.job_sink import JobSink as Sink
+from hubassoc_async.jobs.job_sink import open_job_sink
 from hubassoc_async.jobs.journal import (
     JobInfo,
     JobSpec,
@@ -21,7 +22,7 @@ from hubassoc_async.jobs.journal import (
 from hubassoc_async.jobs.parking import Parked
 from hubassoc_async.jobs.plan_file import Plan, open_plan
 from hubassoc_async.jobs.reading import Progress, ReadJob
-from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, open_sink
+from hubassoc_async.jobs.sinks import FORMATS, FailureSink, open_sink
 from hubassoc_async.jobs.sources import IdFile, Source, SourceError, open_ids
 from hubassoc_async.jobs.sync_plan import plan_sync
 
@@ -36,7 +37,6 @@ __all__ = [
     "ImportJob",
     "Job",
     "JobInfo",
-    "JobSink",
     "JobSpec",
     "Journal",
     "JournalError",

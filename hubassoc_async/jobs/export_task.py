@@ -101,8 +101,7 @@ class ExportTask(Task[ExportProgress]):
             )
         to = spec.target if to is None else to
         found = cls._needed(journal, source)
-        known = spec.fingerprint and (content(found) if found is not None else spec.fingerprint)
-        check_again(journal, api, target=_target(to), fingerprint=known)
+        check_again(journal, api, found, target=_target(to))
         return cls(journal, found, source, to)
 
     @staticmethod

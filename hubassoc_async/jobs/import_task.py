@@ -85,7 +85,7 @@ class ImportTask(Task[ImportProgress]):
         ends = {"from_object_type": spec.from_object_type, "to_object_type": spec.to_object_type}
         order = msgspec.convert(spec.options | ends, WriteOrder)
         found = cls._needed(journal, order, source)
-        check_again(journal, api, fingerprint=spec.fingerprint if found is None else content(found))
+        check_again(journal, api, found)
         return cls(journal, order, found, source)
 
     def close(self) -> None:

@@ -77,7 +77,7 @@ class SyncTask(Task[ApplyProgress]):
                 f"the plan of job {journal.name!r} is gone: {error.filename}"
             ) from None
         try:
-            check_again(journal, api, fingerprint=plan.info.key)
+            check_again(journal, api, None, fingerprint=plan.info.key)
             return cls(journal, plan, own=True)
         except BaseException:
             plan.close()

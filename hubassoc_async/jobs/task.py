@@ -104,11 +104,21 @@ def begin_journal(
     return journal
 
 
-def check_again(journal: Journal, api: Api, **now: str) -> None:
-    """Refuse to go on with a job where something is not as it was. Raises ``JournalError``."""
+def check_again(journal: Journal, api: Api, source: Source | PairSource | None, **now: str) -> None:
+    """Refuse to go on with a job where something is not as it was, and close its input then.
+
+    Raises ``JournalError``.
+    """
     spec = journal.spec
-    asked = msgspec.structs.replace(spec, **msgspec.structs.asdict(api), **now)
-    check_same(journal.name, spec, asked)
+    try:
+        if source is not None and spec.fingerprint:
+            now["fingerprint"] = content(source)
+        asked = msgspec.structs.replace(spec, **msgspec.structs.asdict(api), **now)
+        check_same(journal.name, spec, asked)
+    except BaseException:
+        if source is not None:
+            source.close()
+        raise
 
 
 def places(**given: object) -> dict[str, str]:
