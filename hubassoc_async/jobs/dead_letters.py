@@ -9,16 +9,23 @@ Knows: the lines and the file. Does not know: why something failed, who tries ag
 import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import IO, Final, Literal, TypeAlias, TypedDict
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from hubassoc_async.jobs.files import sync_directory
-from hubassoc_async.jobs.journal import JobInfo
+from hubassoc_async.jobs.journal import JobInfo, JournalError
 from hubassoc_async.jobs.text_file import STDIN
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
+
+FAILURES: Final = "failures"
+"""Where in ``Mark.positions`` the file of failures has its place."""
+_BLOCK: Final = 1 << 20
+_digest: Final = partial(blake2b, digest_size=16)
 
 Operation: TypeAlias = Literal["read"] | WriteOperation
 
@@ -81,6 +88,14 @@ class DeadLetter(Origin, frozen=True, kw_only=True, gc=False):
         return Origin(**{name: getattr(self, name) for name in Origin.__struct_fields__})
 
 
+class Position(TypedDict):
+    """How far a file of failures is written, as JSON can hold it."""
+
+    bytes: int
+    digest: str
+    """Of all of them: the name may have become another job's."""
+
+
 class DeadLetters:
     """The file of failures of a job that can be resumed; there is none while nothing has failed."""
 
@@ -90,42 +105,54 @@ class DeadLetters:
         self._line = line
         self._encode = msgspec.json.Encoder().encode_lines
         self._file: IO[bytes] | None = None
+        self._digest = _digest()
 
     @property
     def exists(self) -> bool:
         """Whether anything has failed."""
         return self.path.exists()
 
-    def resume(self, position: int) -> None:
+    def resume(self, position: Position | Literal[0]) -> None:
         """Go back to a position that ``write`` returned; 0 is the beginning: no file.
 
-        Raises ``OSError``, and ``ValueError`` for a file that ends before it.
+        Raises ``OSError``, and ``JournalError`` for a file that is not what had been written.
         """
         self.close()
+        self._digest = _digest()
         if not position:
             self.path.unlink(missing_ok=True)
             return
-        size = self.path.stat().st_size
-        if size < position:
-            raise ValueError(f"{self.path} has {size} bytes where the job had written {position}")
+        left = position["bytes"]
+        with self.path.open("rb") as file:
+            while left and (block := file.read(min(left, _BLOCK))):
+                self._digest.update(block)
+                left -= len(block)
+        if self._digest.hexdigest() != position["digest"]:
+            raise JournalError(
+                f"{self.path} is not what the job had written: another job, or somebody, has put"
+                " another file in its place. Put it back, or begin the job again"
+            )
         self._file = self.path.open("r+b", buffering=0)
-        self._file.truncate(position)
-        self._file.seek(position)
+        self._file.truncate(position["bytes"])
+        self._file.seek(position["bytes"])
 
-    def write(self, failures: Iterable[Failure]) -> int:
-        """Append a line for each, durably, and return the position after them, in bytes."""
+    def write(self, failures: Iterable[Failure]) -> Position | Literal[0]:
+        """Append a line for each, durably, and return the position after them."""
         lines = self._encode([self._line(failure) for failure in failures])
         if lines:
             created = self._file is None
             if self._file is None:
                 self._file = self.path.open("wb", buffering=0)
+            self._digest.update(lines)
             view = memoryview(lines)
             while view:
                 view = view[self._file.write(view) :]
             os.fsync(self._file.fileno())
             if created:
                 sync_directory(self.path.parent)
-        return 0 if self._file is None else self._file.tell()
+        if self._file is None:
+            return 0
+        return {"bytes": self._file.tell(), "digest": self._digest.hexdigest()}
 
     def close(self) -> None:
         """Close the file."""

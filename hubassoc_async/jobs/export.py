@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
-from hubassoc_async.jobs.dead_letters import DeadLetters
+from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.feed import whole_in_thread
 from hubassoc_async.jobs.in_order import InOrder
 from hubassoc_async.jobs.job_sink import JobSink
@@ -30,8 +30,6 @@ from hubassoc_async.outcome_stream import Blocks
 if TYPE_CHECKING:
     from hubassoc_async.stream import ReadStream
 
-FAILURES: Final = "failures"
-"""Where in ``Mark.positions`` the file of failures has its place."""
 _AHEAD_CHUNKS: Final = 4  # most chunks of ids that are out or wait for one before them
 _AHEAD_ROWS: Final = 300_000  # most associations held
 

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent
-from hubassoc_async.jobs.dead_letters import DeadLetters
+from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.edges import EdgeGiven, EdgeStore
 from hubassoc_async.jobs.feed import in_thread, whole_in_thread
 from hubassoc_async.jobs.journal import Journal, JournalError, Mark, State
@@ -32,8 +32,6 @@ from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation
 from hubassoc_async.protocol.ids import object_id
 
-FAILURES: Final = "failures"
-"""Where in ``Mark.positions`` the file of failures has its place."""
 LAST: Final = "pair"
 """Where in ``Mark.positions`` the last pair is that is done."""
 _SIDE: Final = "links"

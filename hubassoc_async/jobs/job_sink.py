@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -230,15 +231,21 @@ def public_name(target: str) -> str:
     """A target as a journal, a log or a message may have it: no password, and paths absolute."""
     scheme, separator, rest = target.partition("://")
     if not separator:
-        return os.path.realpath(target) + ("/" if target.endswith("/") else "")
+        return os.path.realpath(target) + ("/" if _kind(target) == "/" else "")
     rest, mark, query = rest.partition("?")
     host, slash, path = rest.partition("/")
     if not host and not path.startswith("/"):  # sqlite:///x.db: from here
         path = os.path.realpath(path)
     user, at, host = host.rpartition("@")
-    query = "&".join(one for one in query.split("&") if not one.casefold().startswith("password="))
+    query = "&".join(one for one in query.split("&") if not _is_secret(one))
     shown = f"{scheme}{separator}{user.partition(':')[0]}{at}{host}{slash}{path}"
     return shown + (mark + query if query else "")
+
+
+def _is_secret(parameter: str) -> bool:
+    """Whether a parameter of a URL is one that libpq keeps secret, however it is spelt."""
+    name = unquote(parameter.partition("=")[0]).casefold()
+    return name.endswith(("password", "secret")) or name.startswith("scram_")
 
 
 def _kind(target: str) -> str:

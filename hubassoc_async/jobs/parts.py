@@ -86,8 +86,11 @@ class PartsFolder:
         """Nothing is held open between chunks."""
 
     def discard(self) -> None:
-        """Remove the parts."""
+        """Remove the parts, and leave what was there before under its name."""
+        if self._old.exists() and not self._path.exists():
+            self._old.rename(self._path)  # the job died between the two names
         shutil.rmtree(self._staging, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
 
     def _check_place(self) -> None:
         """Refuse to replace what is no folder of parts."""

@@ -29,6 +29,8 @@ class PostgresTable(TableSink):
     def _connect(self) -> Any:
         connection = self._database.connect(_WHAT)
         connection.execute("SET synchronous_commit = on")  # whatever the server's default is
+        # else a name may be found in another schema of the search path, and dropped there
+        connection.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
         return connection
 
     def _start(self) -> None:

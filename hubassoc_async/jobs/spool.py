@@ -123,6 +123,8 @@ class Spool:
 
     def block(self, start: int) -> list[str]:
         """Read ids from a place in the order on: some of them, none if there are none yet."""
+        if start >= self.count:
+            return []  # a thread may be writing them: they are not durable yet
         row = self._database.connection.execute(
             "select first, ids from spool where first <= ? order by first desc limit 1", (start,)
         ).fetchone()
@@ -160,10 +162,11 @@ class SpooledIds:
             self._filling = asyncio.create_task(self._fill())
         while not self._held and not self._closed:
             self._changed.clear()
+            complete = self._spool.complete  # a thread may say so between two lines
             self._held.extend(self._spool.block(self._at))
             self._at += len(self._held)
             if not self._held:
-                if self._spool.complete or self.error is not None:
+                if complete or self.error is not None:
                     return ()
                 await self._changed.wait()
         if self._closed:

@@ -14,10 +14,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import msgspec
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.jobs.dead_letters import failures_of
+from hubassoc_async.jobs.dead_letters import FAILURES, failures_of
 from hubassoc_async.jobs.job_sink import public_name
 from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError, check_same, fingerprint
-from hubassoc_async.jobs.journal import Journal, has_job
+from hubassoc_async.jobs.journal import Journal, has_job, jobs
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.text_file import STDIN, SourceError
@@ -91,9 +91,11 @@ def begin_journal(
     """
     if name is None or not has_job(name, directory):
         try:
-            return Journal.create(name, spec, arguments=told, directory=directory)
+            journal = Journal.create(name, spec, arguments=told, directory=directory)
         except OSError as error:
             raise JournalError(f"the job cannot be begun: {error}") from error
+        _check_failures(journal)
+        return journal
     journal = Journal.open(name, expect=spec, directory=directory)
     if journal.state == "complete":
         journal.close()
@@ -102,6 +104,20 @@ def begin_journal(
             f" (hubassoc jobs --forget {name})"
         )
     return journal
+
+
+def _check_failures(journal: Journal) -> None:
+    """Refuse to overwrite the failures of a job that is not complete: it could not go on."""
+    file = failures_of(journal.info)
+    for other in jobs(journal.path.parent):
+        writes = other.state == "running" or other.mark.positions.get(FAILURES)
+        if other.state != "complete" and writes and failures_of(other) == file:
+            journal.remove()
+            raise JournalError(
+                f"job {other.name!r} is not complete and has its failures in {file}: go on with it"
+                f" (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"
+                f" {other.name}), or name another file for the failures of this one"
+            )
 
 
 def check_again(journal: Journal, api: Api, source: Source | PairSource | None, **now: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from hubassoc_async.cli.commands import hubassoc
+from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, has_job
 from tests.cli.command import TOKEN
 
 ENDS = ("contacts", "companies")
@@ -42,8 +43,8 @@ def refused(here: Path, *arguments: str) -> str:
     return " ".join(done.stderr.split())
 
 
-def _contents(folder: Path) -> dict[Path, str]:
-    return {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,23 @@ def test_journals_have_no_place(here: Path) -> None:
     """It is said what cannot be written."""
     (here / "jobs").write_text("")
     assert "cannot be begun" in refused(here, "export", *ENDS, "--all", "--to", "x.csv")
+
+
+def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
+    """Another job that puts its own in their place would make them be lost."""
+    spec = JobSpec(
+        kind="export",
+        from_object_type="contacts",
+        to_object_type="companies",
+        api_version="v4",
+        base_url="",
+        source="",
+        fingerprint="",
+        target="",
+    )
+    journal = Journal.create("first", spec, arguments={"to": str(here / "x.csv")})
+    journal.commit(Mark(items=1, positions={"failures": {"bytes": 1, "digest": ""}}))
+    journal.close()
+    said = refused(here, "export", *ENDS, "--all", "--to", "x.csv", "--job", "second")
+    assert "job 'first' is not complete and has its failures in" in said
+    assert not has_job("second")

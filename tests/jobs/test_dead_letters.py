@@ -8,6 +8,7 @@ import pytest
 from hubassoc_async import RetryPolicy
 from hubassoc_async.emulator import Portal
 from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin
+from hubassoc_async.jobs.journal import JournalError
 from hubassoc_async.jobs.pairs import open_pairs
 from hubassoc_async.jobs.sources import IdFile
 from hubassoc_async.model import AssociationType, Failure, Link
@@ -76,10 +77,26 @@ def test_the_file_goes_back_to_a_position(tmp_path: Path) -> None:
     again.write([failure(4)])
     again.close()
     assert [one.from_object_id for one in DECODE(letters.path.read_bytes())] == ["1", "2", "4"]
-    with pytest.raises(ValueError, match="had written 9999"):
-        again.resume(9_999)
     again.resume(0)
     assert not letters.exists
+
+
+@pytest.mark.parametrize("how", ["short", "other"])
+def test_a_file_of_another_job_is_not_gone_on_with(how: str, tmp_path: Path) -> None:
+    """The failures of the one would be missing, and those of the other cut off."""
+    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter)
+    letters.resume(0)
+    place = letters.write([failure(1), failure(2)])
+    letters.close()
+    content = letters.path.read_bytes()
+    other = content[:-1] if how == "short" else content.replace(b'"1"', b'"9"') + content
+    letters.path.write_bytes(other)
+    with pytest.raises(JournalError, match="not what the job had written"):
+        letters.resume(place)
+    assert letters.path.read_bytes() == other
+    letters.path.write_bytes(content)
+    letters.resume(place)
+    letters.close()
 
 
 async def read(portal: Portal, *ids: object) -> dict[str, Failure]:

@@ -148,6 +148,7 @@ def test_no_sink(target: str, complaint: str) -> None:
     ("target", "shown"),
     [
         ("postgresql://me:pw@host:12/db?table=x&password=y", "postgresql://me@host:12/db?table=x"),
+        ("postgresql://h/db?sslpassword=pw&%70assword=pw&a=b", "postgresql://h/db?a=b"),
         ("postgresql://host/db", "postgresql://host/db"),
         ("sqlite:////abs/x.db?table=a", "sqlite:////abs/x.db?table=a"),
         ("/abs/dir/", "/abs/dir/"),

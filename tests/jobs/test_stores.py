@@ -1,6 +1,7 @@
 """Parquet parts, SQLite, DuckDB and PostgreSQL as sinks of a job: each chunk once."""
 
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import parts
-from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
+from hubassoc_async.jobs.job_sink import JobSink, open_job_sink, public_name
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.sinks import SinkError
 from hubassoc_async.model import ObjectAssociations
@@ -320,3 +321,48 @@ def test_without_a_name_it_is_associations(tmp_path: Path) -> None:
     """The default table."""
     assert export(f"sqlite:///{tmp_path}/x.db").items == 9
     assert rows_in(f"sqlite:///{tmp_path}/x.db?table=associations") == rows_of(CHUNKS)
+
+
+def test_another_schema_is_left_alone(postgres_url: str) -> None:
+    """What is found by the search path, but not where the job writes, is not replaced."""
+    target = f"{postgres_url}&table=links&options=-csearch_path%3Dmine,public"
+    with connect(target) as connection:
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute("CREATE TABLE public.links (x TEXT)")
+    export(target)
+    export(target, CHUNKS[:1], "later")
+    with connect(target) as connection:
+        assert connection.execute("SELECT * FROM public.links").fetchall() == []
+        (rows,) = connection.execute("SELECT count(*) FROM mine.links").fetchone()
+    assert rows == len(rows_of(CHUNKS[:1]))
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_death_between_the_two_names_of_a_folder(
+    forgotten: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder has no name then: it is found all the same, and what was there comes back."""
+    target = f"{tmp_path / 'links'}"
+    export(f"{target}/", CHUNKS[:1])
+    name = public_name(target)
+    sink = sink_of(name)
+    mark = commit(sink, CHUNKS[1], sink.resume(Mark()))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", partialmethod(_dies_when_named, Path.rename, target))
+        with pytest.raises(KeyboardInterrupt):
+            sink.finish()
+    assert not Path(target).exists()
+    sink = sink_of(name)
+    if forgotten:
+        sink.discard()
+    else:
+        sink.resume(mark)
+        sink.finish()
+    assert rows_in(target) == rows_of(CHUNKS[:1] if forgotten else CHUNKS[1:2])
+    assert left_beside(target) == []
+
+
+def _dies_when_named(path: Path, rename: Callable[[Path, Path], Path], name: str, to: Path) -> Path:
+    if str(to) == name:
+        raise KeyboardInterrupt
+    return rename(path, to)
