@@ -15,6 +15,7 @@ from hubassoc_async.cli.import_run import ImportRun
 from hubassoc_async.cli.journaled_run import JournaledRun, refusing, run_job
 from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
+from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.job import forget as forget_job
 from hubassoc_async.jobs.job import take_up
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
@@ -51,6 +52,8 @@ def resume(
     how = ending_of(arguments)
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
     with refusing():
+        if ids is not None and find_job(job).spec.kind != "export":
+            raise UsageError("--ids is for exports")
         task = take_up(job, options.api, source=ids)
     kind = task.journal.spec.kind
     if task.journal.state == "complete":

@@ -78,9 +78,11 @@ class ImportTask(Task[ImportProgress]):
 
     @classmethod
     def resume(
-        cls, journal: Journal, api: Api, *, source: Links | None = None, to: None = None
+        cls, journal: Journal, api: Api, *, source: Links | None = None, to: Any = None
     ) -> Self:
         """Take up an import. ``source``: the links again."""
+        if to is not None:
+            raise JournalError(f"job {journal.name!r} writes to HubSpot: it has no other target")
         spec = journal.spec
         ends = {"from_object_type": spec.from_object_type, "to_object_type": spec.to_object_type}
         order = msgspec.convert(spec.options | ends, WriteOrder)

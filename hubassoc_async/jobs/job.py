@@ -68,7 +68,7 @@ class Job(Generic[P_co]):
         to: To,
         id_column: str | None = None,
         name: str | None = None,
-        failures: Path | None = None,
+        failures: str | Path | None = None,
         directory: Path | None = None,
     ) -> "Job[ExportProgress]":
         """Read the associations of records, each once, in the order of ``ids``.
@@ -108,7 +108,7 @@ class Job(Generic[P_co]):
         remove_all_labels: bool = False,
         verify: bool = False,
         name: str | None = None,
-        failures: Path | None = None,
+        failures: str | Path | None = None,
         directory: Path | None = None,
     ) -> "Job[ImportProgress]":
         """Write links, those of one pair as one, sorted.
@@ -330,5 +330,5 @@ def _made(client: AssociationsClient, task: Task[P_co]) -> Job[P_co]:
         raise
 
 
-def _told(**paths: Path | None) -> dict[str, str]:
-    return {name: str(path.resolve()) for name, path in paths.items() if path is not None}
+def _told(**paths: str | Path | None) -> dict[str, str]:
+    return {name: str(Path(path).resolve()) for name, path in paths.items() if path is not None}

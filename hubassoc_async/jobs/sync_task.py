@@ -65,8 +65,10 @@ class SyncTask(Task[ApplyProgress]):
         return cls(begin_journal(name, spec, dict(told) | kept, directory), plan)
 
     @classmethod
-    def resume(cls, journal: Journal, api: Api, *, source: None = None, to: None = None) -> Self:
+    def resume(cls, journal: Journal, api: Api, *, source: Any = None, to: Any = None) -> Self:
         """Take up the applying of a plan, which is still where it was."""
+        if source is not None or to is not None:
+            raise JournalError(f"job {journal.name!r} applies a plan: it takes no other input")
         path = journal.arguments.get("plan")
         try:
             if path is None:

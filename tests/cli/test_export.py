@@ -8,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal
+from hubassoc_async.jobs import Job, forget
 from hubassoc_async.jobs.journal import find_job
-from tests.cli.command import CONTACTS, QUIET_QUOTA, Done, finish, hubassoc, names, start, truth
+from tests.cli.command import (
+    CONTACTS,
+    QUIET_QUOTA,
+    TOKEN,
+    Done,
+    finish,
+    hubassoc,
+    names,
+    start,
+    truth,
+)
 
 IDS = [str(one) for one in CONTACTS]
 STALLED = "1/600"  # a second request is sent ten minutes after the first
@@ -163,6 +175,23 @@ async def test_a_pipe_that_broke_off(url: str, portal: Portal, tmp_path: Path) -
     done = await hubassoc(*again, cwd=tmp_path, stdin="\n".join(IDS).encode())
     assert done.status == 0, done.err
     check_whole(portal, tmp_path / "x.ndjson")
+
+
+async def test_a_job_of_a_program(url: str, ids: Path, portal: Portal, tmp_path: Path) -> None:
+    """What a program began, the command goes on with; and a program with what a command began."""
+    async with AssociationsClient(TOKEN, base_url=url, quota=QUIET_QUOTA) as client:
+        to = tmp_path / "x.ndjson"
+        Job.export(client, "contacts", "companies", ids=ids, to=to, name="one").close()
+        resumed = await hubassoc("resume", "one", "--quota", QUIET_QUOTA, cwd=tmp_path.parent)
+        assert resumed.status == 0, resumed.err
+        check_whole(portal, to)
+        to.unlink()
+        forget("one")
+        portal.log.clear()
+        await killed(url, ids, portal, tmp_path)
+        with Job.resume(client, "one") as job:
+            await job.run()
+        check_whole(portal, to)
 
 
 async def test_all(url: str, portal: Portal, tmp_path: Path) -> None:

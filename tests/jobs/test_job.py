@@ -238,6 +238,20 @@ async def test_an_import(portal: Portal) -> None:
     assert json.loads(line)["from_object_id"] == "no id"
 
 
+async def test_links_that_had_not_all_come(portal: Portal) -> None:
+    """They are wanted again, and nothing was written before; nothing else is to be given."""
+    async with client_of(portal) as client:
+        order: Any = {"operation": "archive", "name": "writing"}
+        Job.import_links(client, *ENDS, links=[(1001, 20_000_000_001)], **order).close()
+        with pytest.raises(JournalError, match="links of a program and had not all come"):
+            Job.resume(client, "writing")
+        with pytest.raises(JournalError, match="writes to HubSpot"):
+            Job.resume(client, "writing", to="x.csv")
+        again = [(1002, 20_000_000_001), (1003, 20_000_000_002)]
+        with Job.resume(client, "writing", source=again) as writing:
+            assert (await writing.run()).done == 2
+
+
 async def test_it_rests_until_the_quota_is_new(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
