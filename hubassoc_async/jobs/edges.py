@@ -124,6 +124,18 @@ class EdgeStore:
             run(f"INSERT INTO {self._prefix}_sides VALUES (?, ?)", (side, rows))
         return int(rows)
 
+    def add_ways_back(self, side: str, *, of: str) -> None:
+        """Add the pairs of another side, without types, that this one has the other way only."""
+        added, there = self.table(side), self.table(of)
+        has = f"SELECT 1 FROM {added} AS d WHERE"
+        query = (
+            f"INSERT INTO {added} SELECT DISTINCT t.from_id, t.to_id, 0 FROM {there} AS t"
+            f" WHERE EXISTS ({has} d.from_id = t.to_id AND d.to_id = t.from_id)"
+            f" AND NOT EXISTS ({has} d.from_id = t.from_id AND d.to_id = t.to_id)"
+        )
+        with self._database.transaction() as connection:
+            connection.execute(query)
+
     def loaded(self, side: str) -> int | None:
         """Number of rows of a side; None when it was not loaded to its end."""
         query = f"SELECT rows FROM {self._prefix}_sides WHERE side = ?"

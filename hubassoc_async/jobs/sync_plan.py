@@ -147,6 +147,8 @@ class _Planner:
 
     async def write(self, store: EdgeStore, path: Path | None, described: str) -> Plan:
         """Compare, and put the plan in its place."""
+        if self._rules.same_type:  # to archive the way back would archive what is desired
+            store.add_ways_back(_DESIRED, of=_THERE)
         settle_primaries(store, self._rules, there=_THERE, desired=_DESIRED)
         part = None if path is None else hidden(path)
         comparison = store.compared(_THERE, _DESIRED, same=self._rules.satisfied)

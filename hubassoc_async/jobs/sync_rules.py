@@ -33,6 +33,8 @@ class SyncRules:
         self._types = label_types
         self._resolved: dict[Types, AssociationTypes] = {}
         self._labels: dict[Types, frozenset[Key]] = {}
+        self.same_type = label_types.same_type
+        """Whether both ends are of one object type: each association is there both ways."""
 
     def resolve(self, given: TypesGiven) -> AssociationTypes:
         """Find the types that are meant. Raises ``UsageError`` that says what is wrong."""
@@ -53,7 +55,7 @@ class SyncRules:
     def pair(self, from_id: str | int, to_id: str | int) -> tuple[str, str]:
         """Give the ids of a pair that can be associated. Raises ``UsageError``."""
         ends = self.record(from_id), self.record(to_id)
-        if ends[0] == ends[1] and self._types.same_type:
+        if ends[0] == ends[1] and self.same_type:
             raise UsageError(f"{ends[0]} would be linked to itself")
         return ends
 
