@@ -30,7 +30,7 @@ async def state(portal: Portal) -> State:
         return {
             (record.from_object_id, one.to_object_id): {t.label for t in one.association_types}
             async for record in records
-            for one in record.to
+            for one in getattr(record, "to", ())
         }
 
 
