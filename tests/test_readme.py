@@ -108,7 +108,7 @@ def run_shell(block: Block, folder: Path, url: str) -> None:
     shim.chmod(0o755)
     code = re.sub(r"(\.?[\w./-]*/)?bin/hubassoc\b", "hubassoc", block.code)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "HUBASSOC_JOBS": str(folder / ".jobs")}
+    environment = {**os.environ, "PATH": path}
     check(
         subprocess.run(
             ["bash", "-euo", "pipefail", "-c", code],
@@ -132,6 +132,7 @@ def test_what_a_page_shows_works(
 ) -> None:
     """Every block of Python and shell on a page runs to its end."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUBASSOC_JOBS", str(tmp_path / ".jobs"))
     names: dict[str, Any] = {"__name__": "readme", "token": "pat-na1-readme", "ids": list(IDS)}
     for block in blocks(page.read_text(encoding="utf-8")):
         try:
