@@ -35,7 +35,7 @@ def progress(ids: int, seconds: float, total: int | None, *, exact: bool = False
 
 async def shown(console: Console, *steps: Progress, trouble: str = "") -> None:
     """Show some steps one after the other."""
-    given = iter(steps)
+    given = iter((progress(0, 0.0, None), *steps))  # it looks once before it begins
     over = asyncio.Event()
 
     def give() -> Progress:
