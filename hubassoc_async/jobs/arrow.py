@@ -84,7 +84,7 @@ class ArrowRows:
         """The numbers of tuples of types, by identity: they are shared, and there is a handful."""
         import pyarrow as pa
 
-        keys = pa.array(array("q", map(id, given)), pa.int64()).dictionary_encode()
+        keys = pa.array([*map(id, given)], pa.int64()).dictionary_encode()
         distinct: list[int] = keys.dictionary.to_pylist()
         if not all(map(self._shared.__contains__, distinct)):
             self._shared.update(zip(map(id, given), given, strict=True))

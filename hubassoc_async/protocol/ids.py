@@ -112,15 +112,16 @@ class IdSet:
         return found
 
     def _ascend(self, texts: Sequence[str]) -> bool:
-        """Take ids in that go on in ascending order; nothing else. By passes of C."""
+        """Take ids in that go on in ascending order; nothing else. By passes of C over lists."""
         try:
-            numbers = array("q", map(int, texts))
+            numbers = [*map(int, texts)]
+            more = array("q", numbers)
         except (ValueError, OverflowError):
             return False
         before = chain(self._sorted[-1:] or (-1,), numbers)
         if not all(map(lt, before, numbers)) or [*map(str, numbers)] != [*texts]:
             return False  # 007 is another text than 7
-        self._sorted.extend(numbers)
+        self._sorted.extend(more)
         return True
 
     def _is_sorted(self, text: str) -> bool:
