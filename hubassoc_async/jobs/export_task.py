@@ -131,7 +131,8 @@ class ExportTask(Task[ExportProgress]):
     def _renew(self) -> None:
         if self.source is not None:
             self.source.close()
-        self.source = self._needed(self.journal, self._given)
+        given = None if self._given == STDIN else self._given  # what it gave is gone
+        self.source = self._needed(self.journal, given)
 
     @staticmethod
     def _needed(journal: Journal, given: Ids | None) -> Source | None:

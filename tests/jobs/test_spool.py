@@ -4,8 +4,13 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from hubassoc_async.jobs.database import DatabaseFile
+from hubassoc_async.jobs.export_task import ExportTask
+from hubassoc_async.jobs.job_spec import Api, JournalError
 from hubassoc_async.jobs.spool import Spool, SpooledIds
 
 
@@ -56,3 +61,15 @@ async def test_the_last_ids_come_as_a_thread_writes_them(tmp_path: Path) -> None
         assert await asyncio.wait_for(ids.take(10), 10) == ["1", "2"]
         assert await ids.take(10) == ()
         await ids.aclose()
+
+
+def test_a_pipe_is_not_read_on_in_a_second_run(tmp_path: Path) -> None:
+    """What the first run had read ahead would be missing: all is wanted again."""
+    target = str(tmp_path / "x.ndjson")
+    api, ends = Api("v4", "https://api.hubapi.com"), ("contacts", "companies")
+    task = ExportTask.begin(api, *ends, ids="-", to=target, told={}, directory=tmp_path)
+    client: Any = None  # nothing is asked
+    task.work(client)
+    with pytest.raises(JournalError, match="give all of them again"):
+        task.work(client)
+    task.close()
