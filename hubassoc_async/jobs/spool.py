@@ -81,12 +81,11 @@ class FileIds:
     def _some(self, most: int) -> list[str]:
         some: list[str] = []
         try:
-            for one in islice(self._ids, most):
-                some.append(object_id(one) or str(one))  # noqa: PERF401  kept if it breaks off
+            some.extend(islice(self._ids, most))  # what came is kept if it breaks off
         except SourceError as error:
             self.error = error
         self._ended = len(some) < most
-        return self._seen.new(some)
+        return self._seen.new([one if one.isdigit() else _text(one) for one in some])
 
 
 class Spool:
