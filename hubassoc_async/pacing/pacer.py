@@ -217,8 +217,9 @@ class Pacer:
                     slot = Slot(now) if self._window is None else self._window.take(now)
                     self._out += 1
                     waiter.set_result(slot)
-        except HubAssocError as error:
-            # the day's quota is spent or its file out of reach, or the shared quota is
+        except Exception as error:
+            # The day's quota is spent or its file out of reach, or the shared quota is. And
+            # whatever else it is: else everyone waits for ever for what nobody gives any more.
             self._lanes.fail(error)
         finally:
             self._dispatcher = None

@@ -99,12 +99,19 @@ class RedisLog:
                 raise UsageError(
                     "a quota shared over Redis needs redis: pip install 'hubassoc_async[redis]'"
                 ) from None
-            self._redis = Redis.from_url(
-                self._url,
-                socket_timeout=_SECONDS,
-                socket_connect_timeout=_SECONDS,
-                retry=Retry(NoBackoff(), 1),  # a connection that was cut by a restart
-            )
+            try:
+                redis = Redis.from_url(
+                    self._url,
+                    socket_timeout=_SECONDS,
+                    socket_connect_timeout=_SECONDS,
+                    retry=Retry(NoBackoff(), 1),  # a connection that was cut by a restart
+                )
+                redis.connection_pool.make_connection()  # else it looks at its options later
+            except (TypeError, ValueError):  # its text may have a piece of the password
+                raise UsageError(
+                    "the shared quota's URL has an option, after its ?, that redis does not take"
+                ) from None
+            self._redis = redis
         return self._redis
 
 

@@ -19,7 +19,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from hubassoc_async import ConnectError, UsageError
+from hubassoc_async import AssociationsClient, ConnectError, UsageError
 from hubassoc_async.pacing import Pacing, Quota, SharedQuota
 from hubassoc_async.pacing.shared import Rule
 from hubassoc_async.pacing.shared_file import FileLog
@@ -198,6 +198,15 @@ async def test_without_redis_it_refuses_if_so_told(caplog: pytest.LogCaptureFixt
         "going on with 5/2 after 2.02 s",
     ]
     assert "5eCReT" not in "".join((*said, repr(shared)))
+
+
+async def test_an_option_that_redis_does_not_take_is_refused_and_not_waited_for() -> None:
+    """Whoever asks for a turn hears of it, without the value."""
+    shared = SharedQuota("redis://127.0.0.1:1/0?token=s3cret", portal="1", quota=QUOTA)
+    async with asyncio.timeout(20), AssociationsClient("t", quota=shared) as client:
+        with pytest.raises(UsageError, match="an option, after its") as error:
+            await client.read("contacts", "companies", ["1"])
+    assert "s3cret" not in repr(error.value)
 
 
 async def test_a_429_of_one_process_pauses_all(tmp_path: Path) -> None:
