@@ -48,6 +48,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "jobs.diff": ("protocol.published", "errors", "model"),
     "jobs.plan_file": ("protocol.versions", "errors", "model"),
+    "jobs.sync_task": ("client", "protocol.versions", "errors"),
     "cli": (
         *("jobs", "emulator", *CLIENT, "protocol.versions", "protocol.planning"),
         *("protocol.label_types", "errors", "model"),

@@ -100,8 +100,8 @@ class JobRun(ABC, Generic[P]):
         """Tidy up after a job that is complete."""
 
     @abstractmethod
-    def _summary(self, progress: P) -> msgspec.Struct:
-        """What ``--summary`` writes."""
+    def _summary(self, progress: P) -> msgspec.Struct | None:
+        """What ``--summary`` writes; None: nothing, for there is nothing to sum up."""
 
     @abstractmethod
     def _summary_lines(self, progress: P) -> Iterator[str]:
@@ -180,7 +180,9 @@ class JobRun(ABC, Generic[P]):
             return status
         progress = self.progress = job.progress()
         if self._options.summary is not None:
-            write_json(self._options.summary, self._summary(progress))
+            summary = self._summary(progress)
+            if summary is not None:
+                write_json(self._options.summary, summary)
         if not self._options.quiet:
             for line in self._summary_lines(progress):
                 self._say(line)

@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import open_ids
+from hubassoc_async.cli.arguments import check_files, open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.job_run import COMPLETE, SOME_FAILED
 from hubassoc_async.cli.journaled_run import run_job
@@ -21,11 +21,10 @@ from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.edge_source import EdgeSource
 from hubassoc_async.jobs.journal import jobs_directory
-from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_plan
+from hubassoc_async.jobs.plan_file import Plan, open_plan
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.sync_task import SyncTask
 from hubassoc_async.jobs.text_file import SourceError
-from hubassoc_async.protocol.versions import VERSIONS
 
 _HELP: Final = """Make the associations of records the desired ones.
 
@@ -59,6 +58,7 @@ Exit status:
   130, 143  stopped by SIGINT, SIGTERM
 """
 _PATH = click.Path(path_type=Path, dir_okay=False)
+_APPLYING: Final = {"undo": "--undo", "max_deletes": "--max-deletes", "job": "--job"}
 _NOT_KEPT: Final = ("desired", "ids", "id_column", "every", "scope", "apply")
 
 
@@ -97,7 +97,7 @@ _NOT_KEPT: Final = ("desired", "ids", "id_column", "every", "scope", "apply")
 def sync(context: click.Context, /, **arguments: Any) -> None:
     """Parse, plan, apply, exit."""
     how = ending_of(arguments)
-    _check(arguments)
+    _check(arguments, how["report"])
     options = connection(arguments, stdin="links" if arguments["desired"] == STREAM else None)
     console = Console(stderr=True, highlight=False, emoji=False)
     path: Path = arguments["plan"] or jobs_directory() / f"sync-{token_hex(4)}.plan"
@@ -111,7 +111,12 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
             )
         if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
             with open_plan(path) as plan:
-                task = _begin(context, arguments, options, plan)
+                try:
+                    task = _begin(context, arguments, options, plan)
+                except UsageError:  # it is no job's, and nobody knows its name
+                    if not kept:
+                        path.unlink()
+                    raise
                 summary = arguments["summary"]
                 status = run_job(ApplyRun, options, task, summary=summary, **how) or status
     except (UsageError, SourceError) as error:
@@ -123,7 +128,7 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
     context.exit(status)
 
 
-def _check(arguments: dict[str, Any]) -> None:
+def _check(arguments: dict[str, Any], report: Path | None) -> None:
     if arguments["desired"] is None:
         if arguments["plan"] is None or not arguments["apply"]:
             raise click.UsageError("give --desired to make a plan, or --plan and --apply")
@@ -132,8 +137,17 @@ def _check(arguments: dict[str, Any]) -> None:
     listed = (arguments["ids"] is not None) + arguments["every"]
     if listed != (arguments["scope"] == "listed"):
         raise click.UsageError("--scope listed goes with either --ids FILE or --all")
-    if not arguments["apply"] and arguments["undo"] is not None:
-        raise click.UsageError("--undo is for --apply")
+    for name, option in _APPLYING.items():
+        if not arguments["apply"] and arguments[name] is not None:
+            raise click.UsageError(f"{option} is for --apply")
+    written = {f"--{name}": arguments[name] for name in ("undo", "failures", "summary")}
+    written["--report"] = report
+    if arguments["desired"] is None:
+        check_files(written, "--plan", arguments["plan"])
+    else:
+        written["--plan"] = arguments["plan"]
+        check_files(written, "--desired", arguments["desired"])
+        check_files(written, "--ids", arguments["ids"] or STREAM)
 
 
 def _make(
@@ -182,9 +196,6 @@ def _begin(
         raise UsageError(
             f"{plan.path} is a plan for {info.from_object_type} → {info.to_object_type}"
         )
-    if limit is not None:
-        archive = plan.counts(VERSIONS[options.api_version]).archive
-        MaxDeletes.parse(limit).check(archive, info.there)
     kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
     folder = Path.cwd() if arguments["plan"] is None else arguments["plan"].resolve().parent
     kept["folder"] = str(folder)

@@ -150,8 +150,9 @@ class PlanRun(JobRun[PlanShown]):
     def _done(self) -> None:
         """Nothing is left over."""
 
-    def _summary(self, progress: PlanShown) -> PlanSummary:
-        assert self.plan is not None
+    def _summary(self, progress: PlanShown) -> PlanSummary | None:
+        if self.plan is None:
+            return None
         info, counts = self.plan.info, self.plan.counts(VERSIONS[self._told.api_version])
         quota = self._told.quota
         return PlanSummary(
@@ -170,8 +171,8 @@ class PlanRun(JobRun[PlanShown]):
     def _summary_lines(self, progress: PlanShown) -> Iterator[str]:
         yield done_line(self._told.title, progress, "record")
         yield requests_line(progress)
-        if self.plan is not None:
-            summary = self._summary(progress)
+        summary = self._summary(progress)
+        if summary is not None:
             yield (
                 f"  to do: {summary.create:,} to create, {summary.relabel:,} to relabel,"
                 f" {summary.archive:,} to archive; {summary.unchanged:,} as desired already"
@@ -241,7 +242,7 @@ class ApplyRun(JournaledRun[ApplyProgress]):
 
     def _files(self) -> Iterator[str]:
         task = self._task
-        if task.undo.exists():
+        if task.undoable:
             spec = task.journal.spec
             how = f"hubassoc sync {spec.from_object_type} {spec.to_object_type}"
             yield f"  undo: {task.undo} (take it back with {how} --plan {task.undo} --apply)"

@@ -6,10 +6,11 @@ associations; rows do not.
 Knows: files and tables of links. Does not know: what the edges are for.
 """
 
+import io
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -61,6 +62,18 @@ class _Lines(PairFile):
     """A text file, which may be an NDJSON export: its lines are decoded as what they are."""
 
     tells_records = False
+
+    def _parse(self, first: str, text: io.TextIOWrapper) -> Iterator[Link]:
+        self.tells_records = not first.strip()  # of a file without a line: it tells of none
+        return super()._parse(first, text)
+
+    def _links(self, item: dict[str, Any], number: int) -> Iterator[Link]:
+        if item.get("to") == []:
+            raise SourceError(
+                f"{self.name}, line {number}: a record without associations whose id is no text:"
+                ' write it as exports do, {"from_object_id":"1001","to":[]}'
+            )
+        return super()._links(item, number)
 
     def _ndjson(self, lines: Iterator[str]) -> Iterator[Link]:
         decode = msgspec.json.Decoder(ObjectAssociations).decode

@@ -8,6 +8,7 @@ Knows: SQLite, the file's format. Does not know: how a plan is made or applied.
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
@@ -44,6 +45,8 @@ class PlanInfo(Struct, kw_only=True):
     """Seconds since 1970, UTC."""
     of: str = ""
     """What is desired, in words."""
+    base_url: str = ""
+    """Where the API is that it was read from; "" where that is not known."""
     undoes: str = ""
     """Of an undo file: the key of the plan that it takes back."""
     records: int = 0
@@ -264,7 +267,7 @@ def open_undo(path: Path, plan: Plan, *, new: bool) -> Plan:
     if not new:
         raise PlanError(f"{path}, the undo file of this job, is gone: make a new plan")
     info = new_info("undo", plan.info.from_object_type, plan.info.to_object_type, plan.info.of)
-    info.undoes, info.there = plan.info.key, plan.info.there
+    info.undoes, info.there, info.base_url = plan.info.key, plan.info.there, plan.info.base_url
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)  # of a run that died right here
     Plan.create(part, info).close()
@@ -295,6 +298,18 @@ def new_info(
         key=token_hex(8),
         created_at=time.time(),
         of=of,
+    )
+
+
+def check_place(path: Path) -> None:
+    """Raise ``PlanError`` for a file that a new plan may not replace: no plan, or an undo file."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    with suppress(PlanError), open_plan(path) as there:
+        if there.info.kind == "sync":
+            return
+    raise PlanError(
+        f"{path} is there already and is no plan that may be replaced: give another name"
     )
 
 

@@ -17,7 +17,14 @@ from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.database import DatabaseFile
 from hubassoc_async.jobs.edge_compare import RECORD, EdgeChange
 from hubassoc_async.jobs.edges import EdgeGiven, EdgeStore
-from hubassoc_async.jobs.plan_file import Plan, hidden, new_info, open_plan, take_name
+from hubassoc_async.jobs.plan_file import (
+    Plan,
+    check_place,
+    hidden,
+    new_info,
+    open_plan,
+    take_name,
+)
 from hubassoc_async.jobs.primaries import settle_primaries
 from hubassoc_async.jobs.sync_rules import SyncRules
 from hubassoc_async.model import Failure, LinkGiven, ObjectAssociations, TypesGiven
@@ -66,8 +73,11 @@ async def plan_sync(
 
     More than memory holds goes to temporary files. The plan is to be closed.
 
-    Raises ``UsageError`` for what cannot be desired, naming the rows, and what stops a read.
+    Raises ``UsageError`` for what cannot be desired, naming the rows, for a path where something
+    else is, and what stops a read.
     """
+    if path is not None:
+        check_place(path)
     planner = _Planner(client, from_object_type, to_object_type, progress or PlanProgress())
     with DatabaseFile(None) as scratch:
         store = EdgeStore(scratch)
@@ -152,7 +162,9 @@ class _Planner:
         settle_primaries(store, self._rules, there=_THERE, desired=_DESIRED)
         part = None if path is None else hidden(path)
         comparison = store.compared(_THERE, _DESIRED, same=self._rules.satisfied)
-        plan = Plan.create(part, new_info("sync", *self._ends, described))
+        info = new_info("sync", *self._ends, described)
+        info.base_url = self._client.base_url
+        plan = Plan.create(part, info)
         try:
             await _in_parts(map(self._planned, comparison), plan.add)
             counts = comparison.counts

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from hubassoc_async.client import AssociationsClient
+from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.job_spec import Api, JobInfo, JobSpec, JournalError
-from hubassoc_async.jobs.journal import Journal
-from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_plan
+from hubassoc_async.jobs.journal import Journal, has_job
+from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, PlanCounts, PlanError, open_plan
 from hubassoc_async.jobs.sync_apply import ApplyJob, ApplyProgress
 from hubassoc_async.jobs.task import Task, begin_journal, check_again
+from hubassoc_async.protocol.versions import VERSIONS
 
 
 class SyncTask(Task[ApplyProgress]):
@@ -46,9 +48,21 @@ class SyncTask(Task[ApplyProgress]):
 
         Raises ``UsageError``: then there is no journal.
         """
-        if max_deletes is not None:
-            MaxDeletes.parse(max_deletes)
         info, path = plan.info, plan.path
+        if info.base_url not in ("", api.base_url):
+            raise PlanError(
+                f"the plan was made from {info.base_url}, not from {api.base_url}: another portal's"
+                " associations are other ones"
+            )
+        version = VERSIONS[api.api_version]
+        if not version.labels:
+            raise UsageError(
+                f"{version.name} does not show all associations: apply with v4 or later"
+            )
+        _check_deletes(plan, plan.counts(version), max_deletes)
+        undo = told.get("undo") or (name and Path(told["folder"]) / f"{name}.undo")
+        if undo and Path(undo).exists() and not (name and has_job(name, directory)):
+            raise PlanError(f"{undo} is there already: give the undo file another name")
         spec = JobSpec(
             kind="sync",
             from_object_type=info.from_object_type,
@@ -85,6 +99,15 @@ class SyncTask(Task[ApplyProgress]):
             plan.close()
             raise
 
+    @property
+    def undoable(self) -> bool:
+        """Whether the undo file is there, and is this plan's."""
+        try:
+            with open_plan(self.undo) as undo:
+                return undo.info.undoes == self._plan.info.key
+        except (OSError, PlanError):
+            return False
+
     def close(self) -> None:
         """Let go of the job, and of the plan if it was opened for it."""
         if self._own:
@@ -101,6 +124,21 @@ class SyncTask(Task[ApplyProgress]):
             failures=self.failures,
             stale=self.stale,
             max_deletes=None if limit is None else MaxDeletes.parse(limit),
+        )
+
+
+def _check_deletes(plan: Plan, counts: PlanCounts, most: str | None) -> None:
+    """Raise ``PlanError`` for what removes more; without a limit, for a sync that leaves nothing.
+
+    That is what comes of a file that is empty by mistake.
+    """
+    there = plan.info.there
+    if most is not None:
+        MaxDeletes.parse(most).check(counts.archive, there)
+    elif plan.info.kind == "sync" and 0 < counts.changes == counts.archive == there:
+        raise PlanError(
+            f"the plan removes all {there:,} associations of its records and leaves none: if that"
+            " is meant, and what is desired is not cut off, say so: --max-deletes 100%"
         )
 
 

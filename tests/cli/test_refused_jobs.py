@@ -58,6 +58,9 @@ def _contents(folder: Path) -> dict[Path, bytes]:
         ("import", *ENDS, "--from", "links", "--operation", "archive", "--failures", "links"),
         ("import", *ENDS, "--from", "links", "--operation", "archive", "--summary", "links"),
         ("replay", "letters", "--failures", "letters"),
+        ("sync", *ENDS, "--desired", "links", "--plan", "links"),
+        ("sync", *ENDS, "--desired", "links", "--apply", "--undo", "x", "--failures", "./x"),
+        ("sync", *ENDS, "--plan", "x.plan", "--apply", "--undo", "x.plan"),
     ],
 )
 def test_one_place_for_two_things(here: Path, arguments: tuple[str, ...]) -> None:

@@ -139,10 +139,15 @@ async def test_listed_records_without_desired_links_lose_all(
         (("--plan", "p.plan"), "--apply"),
         (("--desired", "links.csv", "--scope", "listed"), "--ids FILE or --all"),
         (("--desired", "links.csv", "--undo", "u"), "--undo is for --apply"),
+        (("--desired", "links.csv", "--max-deletes", "1"), "--max-deletes is for --apply"),
+        (("--desired", "links.csv", "--plan", "bad.csv"), "bad.csv is there already"),
+        (("--desired", "links.csv", "--apply", "--undo", "bad.csv"), "bad.csv is there already"),
         (("--plan", "links.csv", "--apply"), "links.csv is no plan"),
         (("--plan", "none.plan", "--apply"), "no such plan"),
         (("--desired", "none.csv"), "none.csv"),
         (("--desired", "links.csv", "--apply", "--max-deletes", "few"), "neither a number"),
+        (("--desired", "bad.csv", "--summary", "s.json"), "row 2: 'x' is not a record id"),
+        (("--desired", "numbers.ndjson"), "numbers.ndjson, line 1: a record without associations"),
         (("--desired", "bad.csv"), "row 2: 'x' is not a record id; row 3: 'Biling' is no label"),
     ],
 )
@@ -153,11 +158,59 @@ async def test_what_cannot_be_is_refused(
     (tmp_path / "bad.csv").write_text(
         "from_object_id,to_object_id,label\nx,101,billing\n1,101,Biling\n"
     )
+    (tmp_path / "numbers.ndjson").write_text('{"from_object_id":1,"to":[]}\n')
     async with PortalServer(portal) as server:
         done = await sync(server.url, tmp_path, *arguments)
     assert done.status == 2, done.err
     assert complaint in done.err
     assert state(portal) == BEFORE
+
+
+async def test_a_plan_is_for_the_place_it_was_made_from(portal: Portal, tmp_path: Path) -> None:
+    """Another portal's records have other associations; a version has to show them all."""
+    async with PortalServer(portal) as server, PortalServer(worlds.portal()) as other:
+        await sync(server.url, tmp_path, "--desired", "links.csv", "--plan", "p.plan")
+        apply = ("--plan", "p.plan", "--apply", "--job", "j")
+        elsewhere = await sync(other.url, tmp_path, *apply)
+        v3 = await sync(server.url, tmp_path, *apply, "--api-version", "v3")
+        assert (elsewhere.status, v3.status) == (2, 2)
+        assert f"was made from {server.url}, not from {other.url}" in elsewhere.err
+        assert "v3 does not show all associations" in v3.err
+        assert (await sync(server.url, tmp_path, *apply)).status == 0
+        undone = await sync(other.url, tmp_path, "--plan", "j.undo", "--apply")
+        assert undone.status == 2
+    assert state(portal) == AFTER
+
+
+@pytest.mark.parametrize("content", ["", "from_object_id,to_object_id\n"])
+async def test_a_file_without_links_does_not_empty_a_portal(
+    content: str, portal: Portal, tmp_path: Path
+) -> None:
+    """Nothing is left only where that is said."""
+    (tmp_path / "links.csv").write_text(content)
+    everyone = ("--scope", "listed", "--all", "--desired", "links.csv", "--apply")
+    async with PortalServer(portal) as server:
+        refused = await sync(server.url, tmp_path, *everyone)
+        assert refused.status == 2, refused.err
+        assert "removes all 4 associations" in refused.err
+        assert state(portal) == BEFORE
+        done = await sync(server.url, tmp_path, *everyone, "--max-deletes", "100%")
+    assert done.status == 0, done.err
+    assert state(portal) == {}
+    assert not list((tmp_path / "jobs").glob("*.plan")), "a plan nobody asked for is not kept"
+
+
+async def test_an_undo_file_is_not_replaced(portal: Portal, tmp_path: Path) -> None:
+    """A plan may take the place of a plan; what takes one back is kept."""
+    made = ("--desired", "links.csv", "--plan")
+    async with PortalServer(portal) as server:
+        for _ in range(2):
+            assert (await sync(server.url, tmp_path, *made, "p.plan")).status == 0
+        await sync(server.url, tmp_path, "--plan", "p.plan", "--apply", "--job", "j")
+        kept = (tmp_path / "j.undo").read_bytes()
+        again = await sync(server.url, tmp_path, *made, "j.undo")
+    assert again.status == 2, again.err
+    assert (tmp_path / "j.undo").read_bytes() == kept
 
 
 async def test_a_killed_apply_is_resumed(portal: Portal, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from hubassoc_async.emulator import Portal, PortalServer
@@ -43,6 +44,8 @@ class KilledSync(KilledJob):
         self.place = at / "out"
         self.place.mkdir(parents=True)
         shutil.copy(plan, at / "own.plan")
+        with open_plan(at / "own.plan") as own:  # it is applied to portals that are alike
+            own.describe(msgspec.structs.replace(own.info, base_url=url))
         self._journals = at / "jobs"
         self._environment = {"HUBASSOC_JOBS": str(self._journals)}
         self._begin = (
