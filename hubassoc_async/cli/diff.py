@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from hubassoc_async.cli.arguments import check_files
 from hubassoc_async.cli.connecting import STREAM
 from hubassoc_async.cli.display import counted
 from hubassoc_async.errors import UsageError
@@ -59,6 +60,8 @@ Exit status:
 )
 def diff_command(old: str, new: str, to: str | None, format_name: str | None, absent: str) -> None:
     """Parse, compare, write."""
+    for option, read in (("OLD", old), ("NEW", new)):
+        check_files({"--to": None if to in (None, STREAM) else Path(to or "")}, option, read)
     try:
         changes = diff(old, new, absent_is_none=absent == "none")
     except UsageError as error:  # a SourceError is one in spirit
@@ -66,7 +69,13 @@ def diff_command(old: str, new: str, to: str | None, format_name: str | None, ab
     except (ValueError, OSError) as error:
         raise click.UsageError(_reason(error)) from error
     with changes:
-        _write(changes, to, format_name)
+        try:
+            _write(changes, to, format_name)
+        except BrokenPipeError:  # who reads it has seen enough
+            raise
+        except OSError as error:
+            reason = f"the changes cannot be written: {_reason(error)}"
+            raise click.ClickException(reason) from error
     for line in _lines(changes.counts):
         click.echo(line, err=True)
 
@@ -103,5 +112,5 @@ def _lines(counts: ChangeCounts) -> list[str]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

@@ -148,7 +148,7 @@ def test_the_command_writes_a_feed(tmp_path: Path) -> None:
         (("nowhere.ndjson", "nowhere.ndjson"), "No such file"),
         (("broken.ndjson", "broken.ndjson"), "broken.ndjson"),
         (("good.csv", "broken.ndjson"), "broken.ndjson, line 2"),
-        (("good.csv", "good.csv", "--to", "no/where.csv"), "cannot write"),
+        (("good.csv", "good.csv", "--to", "no/where.csv"), "no directory"),
         (("postgresql://nowhere?table=x&query=", "good.csv"), "Error"),
     ],
 )
@@ -177,3 +177,34 @@ def test_links_may_name_types_by_label_or_not_at_all(tmp_path: Path) -> None:
         "removed,1,3,UNKNOWN:28,",
         "added,1,4,,",
     ]
+
+
+@pytest.mark.parametrize("name", ["OLD", "NEW"])
+def test_a_file_without_a_line_tells_of_no_record(name: str, tmp_path: Path) -> None:
+    """What was never written is not taken for a portal without associations."""
+    (tmp_path / "empty").write_text("\n")
+    places = [str(tmp_path / "empty"), export(tmp_path, "x.ndjson", OLD)]
+    done = run(*(places if name == "OLD" else places[::-1]))
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    assert "0 added, 0 removed" in done.stderr
+    assert "not compared" in done.stderr
+
+
+def test_the_feed_does_not_take_an_exports_place(tmp_path: Path) -> None:
+    """An export cannot be made again: what was then is gone."""
+    old, new = export(tmp_path / "old", "x.csv", OLD), export(tmp_path / "new", "x.csv", NEW)
+    before = Path(new).read_bytes()
+    done = run(old, new, "--to", new)
+    assert done.exit_code == 2
+    assert "NEW and --to are the same file" in done.stderr
+    assert Path(new).read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """Exit status 1 and the reason."""
+    old, new = export(tmp_path / "old", "x.csv", OLD), export(tmp_path / "new", "x.csv", NEW)
+    done = run(old, new, "--to", "/dev/full")
+    assert done.exit_code == 1
+    assert "cannot be written: No space left" in done.stderr
