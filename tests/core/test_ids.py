@@ -63,7 +63,7 @@ def test_an_id_set_takes_at_most_24_bytes_an_id(step: int, order: str) -> None:
     numbers = array("q", (10**11 + step * number for number in range(count)))
     if order != "ascending":
         rest = numbers[count // 2 :] if order == "half" else numbers
-        Random(1).shuffle(rest)  # type: ignore[arg-type]
+        Random(1).shuffle(rest)
         numbers = numbers[: count - len(rest)] + rest
     tracemalloc.start()
     ids = IdSet()
