@@ -106,7 +106,8 @@ class RedisLog:
                     socket_connect_timeout=_SECONDS,
                     retry=Retry(NoBackoff(), 1),  # a connection that was cut by a restart
                 )
-                redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # else it looks at its options later
+                # now, else it looks at its options later
+                redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             except (TypeError, ValueError):  # its text may have a piece of the password
                 raise UsageError(
                     "the shared quota's URL has an option, after its ?, that redis does not take"
