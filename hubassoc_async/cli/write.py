@@ -144,14 +144,6 @@ def archive_labels(context: click.Context, /, **arguments: Any) -> None:
     context.exit(_run("archive_labels", arguments))
 
 
-COMMANDS: Final = {
-    "create": create,
-    "create-default": create_default,
-    "archive": archive,
-    "archive-labels": archive_labels,
-}
-
-
 def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
     """Check the arguments, open what they name, and run. Returns the exit status."""
     console = Console(stderr=True, highlight=False, emoji=False)

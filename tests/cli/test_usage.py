@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -84,6 +85,32 @@ async def test_help(tmp_path: Path) -> None:
     for words in (b"Examples:", b"hubassoc read contacts companies", b"4  stopped by the daily"):
         assert words in done.out
     assert b"read" in (await hubassoc(cwd=tmp_path)).err.encode()
+
+
+def test_every_command_has_help() -> None:
+    """Each command that the group lists can be asked what it does."""
+    context = click.Context(hubassoc_group)
+    commands = hubassoc_group.list_commands(context)
+    assert len(commands) >= 18
+    for name in commands:
+        done = CliRunner().invoke(hubassoc_group, [name, "--help"], catch_exceptions=False)
+        assert done.exit_code == 0
+        assert done.output.startswith(f"Usage: hubassoc {name}")
+
+
+def test_a_command_starts_alone() -> None:
+    """What only other commands need is not loaded: a read starts without the emulator."""
+    program = (
+        "import sys; sys.argv[1:] = ['read', '--help']\n"
+        "from hubassoc_async.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "hubassoc_async.cli.read" in loaded
+    assert not [name for name in loaded if name.startswith("hubassoc_async.emulator")]
 
 
 async def test_version(tmp_path: Path) -> None:
