@@ -200,7 +200,7 @@ class AssociationsClient(Writes):
         """
         result = ReadResult()
         stream = self._stream(
-            from_object_type, to_object_type, ids, deadline, priority, result.has, into=result
+            from_object_type, to_object_type, ids, deadline, priority, result.unknown, into=result
         )
         try:
             async with stream:
@@ -210,7 +210,7 @@ class AssociationsClient(Writes):
             error.result = result
             raise
         except (Exception, asyncio.CancelledError) as error:  # the caller's own: no place for more
-            left = sum(1 for object_id in stream.unread if not result.has(object_id))
+            left = len(result.unknown(stream.unread))
             error.add_note(f"{result!r}; {left} ids were taken and are not read")
             raise
         return result
@@ -237,8 +237,8 @@ class AssociationsClient(Writes):
         Raises ``UsageError`` at once; what stops the read is raised by the loop, after every
         outcome that was there: see ``read``, and ``ReadStream.unread``.
         """
-        already = _seen_before(IdSet()) if distinct else None
-        return self._stream(from_object_type, to_object_type, ids, deadline, priority, already)
+        unknown = IdSet().new if distinct else None
+        return self._stream(from_object_type, to_object_type, ids, deadline, priority, unknown)
 
     def list_ids(self, object_type: str, *, after: str | None = None) -> IdList:
         """List the ids of every record of an object type that is not archived, as they come.
@@ -255,12 +255,12 @@ class AssociationsClient(Writes):
         ids: Ids,
         deadline: float | None,
         priority: Priority,
-        already: Callable[[str], bool] | None,
+        unknown: Callable[[list[str]], list[str]] | None,
         into: ReadResult | None = None,
     ) -> ReadStream:
         self._check("ids", ids, deadline)
         exchange = ReadExchange(
-            self.api_version, from_object_type, to_object_type, codec=self._codec, already=already
+            self.api_version, from_object_type, to_object_type, codec=self._codec, unknown=unknown
         )
         if self.api_version.shape == "v3" and object_type_name(to_object_type) == "company":
             warnings.warn(
@@ -341,8 +341,3 @@ class AssociationsClient(Writes):
 def _check_settings(concurrency: int, linger: float) -> None:
     if concurrency < 1 or linger < 0:
         raise UsageError("concurrency must be at least 1, and linger not negative")
-
-
-def _seen_before(ids: IdSet) -> Callable[[str], bool]:
-    """Make a function that says whether an id was given to it before."""
-    return lambda object_id: not ids.add(object_id)

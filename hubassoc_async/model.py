@@ -221,9 +221,10 @@ class ReadResult(Mapping[str, Associations]):
             else:
                 self.failures[outcome.from_object_id] = outcome  # type: ignore[assignment]
 
-    def has(self, object_id: str) -> bool:
-        """Whether the id has an outcome, whichever: found, none or failed."""
-        return object_id in self._found or object_id in self.failures
+    def unknown(self, ids: Iterable[str]) -> list[str]:
+        """Those of some ids that have no outcome: neither found, none nor failed."""
+        found, failures = self._found, self.failures
+        return [one for one in ids if one not in found and one not in failures]
 
     def __getitem__(self, object_id: str | int) -> Associations:
         key = object_id if isinstance(object_id, str) else str(object_id)

@@ -21,7 +21,7 @@ from hubassoc_async.model import (
     Outcome,
 )
 from hubassoc_async.protocol.batching import Batch, Packer
-from hubassoc_async.protocol.ids import check_object_type, object_id
+from hubassoc_async.protocol.ids import check_object_type, object_ids
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
 from hubassoc_async.protocol.progress import Progress
@@ -47,8 +47,8 @@ class ReadExchange:
 
     ``feed`` ids, send what ``next_batch`` and ``request`` give, hand what comes back to
     ``receive``, and what never came to ``give_up``. Each distinct id comes out of these exactly
-    once; an id that is repeated while it is in here counts as one. ``already`` says whether an
-    id has been answered before and should be passed over.
+    once; an id that is repeated while it is in here counts as one. ``unknown`` gives those of
+    some ids that have not been answered before: the others are passed over.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ReadExchange:
         *,
         codec: ReadCodec[Any] | None = None,
         batch_size: int | None = None,
-        already: Callable[[str], bool] | None = None,
+        unknown: Callable[[list[str]], list[str]] | None = None,
     ) -> None:
         self.version = version
         self.from_object_type = check_object_type(from_object_type)
@@ -75,7 +75,7 @@ class ReadExchange:
         self.taken = 0
         """Distinct ids so far."""
         self._codec = codec or read_codec(version.shape)
-        self._already = already
+        self._unknown = unknown
         self._open: dict[str, Progress | None] = {}
         self._any_answer = False
         self._lone_failures = 0
@@ -102,23 +102,23 @@ class ReadExchange:
 
     def feed(self, ids: Iterable[object]) -> list[Outcome]:
         """Take ids; returns the failures of those that are not ids."""
-        failed: dict[str, Outcome] = {}
-        fresh: list[str] = []
-        open_, already = self._open, self._already
-        for given in ids:
-            known = object_id(given)
-            text = _shown(given) if known is None else known
-            if text in open_ or (already is not None and already(text)):
-                continue
-            if known is None:
-                message = f"{text[:100]!r} is not a record id (a whole number): it was not sent"
-                failed[text] = Failure(text, INVALID_ID, message, attempts=0)
-            else:
-                open_[text] = None
-                fresh.append(text)
+        known, strange = object_ids(ids)
+        fresh = self._new(known)
+        self._open.update(dict.fromkeys(fresh))
         self.packer.extend(fresh)
+        failed = self._new(strange)
         self.taken += len(fresh) + len(failed)
-        return list(failed.values())
+        message = "is not a record id (a whole number): it was not sent"
+        return [
+            Failure(text, INVALID_ID, f"{text[:100]!r} {message}", attempts=0) for text in failed
+        ]
+
+    def _new(self, texts: list[str]) -> list[str]:
+        """Those that are not being read and have not been."""
+        open_ = self._open
+        if not open_.keys().isdisjoint(texts):
+            texts = [text for text in texts if text not in open_]
+        return texts if self._unknown is None else self._unknown(texts)
 
     def ready(self, *, eager: bool = False) -> bool:
         """Say whether a batch should go now; ``eager`` ends the wait for a fuller one."""
@@ -321,11 +321,3 @@ def _attribute(
     # beside a failure that names nobody, nobody is known to have no associations
     strays.sort(key=lambda error: error.sub_category == NO_ASSOCIATIONS)
     return named, strays[0] if strays else None
-
-
-def _shown(given: object) -> str:
-    """What was given for an id and is none, as a text: Python writes no int of 5,000 digits."""
-    try:
-        return str(given)
-    except ValueError:
-        return f"{given:#x}"

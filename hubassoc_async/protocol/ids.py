@@ -6,11 +6,12 @@ Knows: the spelling HubSpot accepts. Does not know: requests, versions, who asks
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import chain
 from operator import index, lt
 from sys import byteorder
+from typing import Any, TypeGuard
 
 from hubassoc_async.errors import UsageError
 
@@ -42,7 +43,7 @@ def object_id(value: object) -> str | None:
         return str(value) if 0 <= value <= _MAX_ID else None
     if isinstance(value, str):
         if value.isdigit() and value.isascii() and value[0] != "0" and len(value) < 19:
-            return value  # nearly every id: this is called once for each
+            return value
         text = value.strip()
     else:
         try:
@@ -58,6 +59,40 @@ def object_id(value: object) -> str | None:
 def _is_number(text: str) -> bool:
     """Whether a text is a whole number in the one way to write it."""
     return text.isdigit() and text.isascii() and (text[0] != "0" or text == "0")
+
+
+def object_ids(given: Iterable[object]) -> tuple[list[str], list[str]]:
+    """Sort what was given into ids, as HubSpot spells them, and texts that are none; each once."""
+    values = [*given]
+    if _are_ids(values):
+        return [*dict.fromkeys(values)], []
+    known: dict[str, None] = {}
+    strange: dict[str, None] = {}
+    for value in values:
+        text = object_id(value)
+        if text is None:
+            strange[_shown(value)] = None
+        else:
+            known[text] = None
+    return [*known], [*strange]
+
+
+def _are_ids(values: list[Any]) -> TypeGuard[list[str]]:
+    """Whether all are ids as they should be spelt: by passes of C, at a third of one by one."""
+    try:
+        digits = all(map(str.isdigit, values))
+    except TypeError:
+        return False  # not all are texts
+    text = f",{','.join(values)}" if digits else ""
+    return digits and text.isascii() and ",0" not in text and max(map(len, values), default=0) < 19
+
+
+def _shown(given: object) -> str:
+    """What was given for an id and is none, as a text: Python writes no int of 5,000 digits."""
+    try:
+        return str(given)
+    except ValueError:
+        return f"{given:#x}"
 
 
 class IdSet:

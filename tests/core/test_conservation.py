@@ -150,17 +150,17 @@ def test_each_distinct_id_comes_out_once_and_whole(
     batch_size=st.integers(1, 10),
     seed=st.integers(0, 99),
 )
-def test_with_already_an_id_comes_out_once_however_far_apart_its_repeats_are(
+def test_with_unknown_an_id_comes_out_once_however_far_apart_its_repeats_are(
     ids: list[int], batch_size: int, seed: int
 ) -> None:
-    """``already`` makes every outcome of a read unique."""
+    """``unknown`` makes every outcome of a read unique."""
     out: set[str] = set()
     exchange = ReadExchange(
         VERSIONS["v4"],
         "contacts",
         "companies",
         batch_size=batch_size,
-        already=lambda one: one in out or out.add(one) is not None,  # type: ignore[func-returns-value]
+        unknown=lambda texts: [one for one in texts if one not in out and not out.add(one)],  # type: ignore[func-returns-value]
     )
     drive = Drive(exchange, portal_of({1: {9: ()}}), ids, concurrency=3, random=Random(seed)).run()
     assert drive.by_id().keys() == {str(one) for one in ids}
