@@ -18,6 +18,7 @@ from hubassoc_async.model import ReadResult
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import api_version
 
 Decode = Callable[[list[str], bytes], Any]
@@ -38,7 +39,7 @@ def _typed(_ids: list[str], body: bytes) -> Any:
 def _ours(ids: list[str], body: bytes) -> Any:
     exchange = ReadExchange(api_version("2026-03"), "contacts", "companies")
     exchange.feed(ids)
-    outcomes = exchange.receive(exchange.next_batch(), Response(200, {}, body))
+    outcomes = at_once(exchange.receive(exchange.next_batch(), Response(200, {}, body)))
     assert not isinstance(outcomes, Problem)
     return ReadResult(outcomes)
 

@@ -3,9 +3,11 @@
 Knows: turns, waits, attempts. Does not know: what is in a batch, JSON, who wants the outcomes.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sized
 from itertools import count
+from types import coroutine
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
@@ -18,8 +20,10 @@ from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
 from hubassoc_async.protocol.quota import bucket_of, signal_of
 from hubassoc_async.protocol.retry import RetryBudget, RetryPolicy, Silence
+from hubassoc_async.protocol.steps import Steps
 from hubassoc_async.transport import Transport
 
+T = TypeVar("T")
 O = TypeVar("O")  # noqa: E741  an outcome
 
 
@@ -48,8 +52,8 @@ class Exchange(Protocol[O, B_contra]):
     def request(self, batch: B_contra, /) -> Request:
         """Spell a batch as a request."""
 
-    def receive(self, batch: B_contra, response: Response, /) -> "list[O] | Problem":
-        """Take a response: outcomes, or why it is no answer."""
+    def receive(self, batch: B_contra, response: Response, /) -> "Steps[list[O] | Problem]":
+        """Take a response, in steps: outcomes, or why it is no answer."""
 
     def give_up(self, batch: B_contra, problem: Problem, /) -> list[O]:
         """Take back a batch that has no answer."""
@@ -98,6 +102,7 @@ class Sender:
         self._budget = RetryBudget(retry)
         self._random = random
         self._silence = Silence()
+        self._large = asyncio.Lock()
 
     @property
     def pacer(self) -> Pacer:
@@ -164,13 +169,27 @@ class Sender:
         counters.answered += 1
         counters.waited += self.clock.time() - sent_at
         counters.bytes_received += len(response.body)
-        result = exchange.receive(batch, response)
+        result = await self._in_turns(exchange.receive(batch, response))
         if isinstance(result, Problem):
             counters.rate_limited += result.status == 429
         else:
             self._budget.earn()
             self._silence.broken()
         return result
+
+    async def _in_turns(self, steps: Steps[T]) -> T:
+        """Take the steps of an answer, the loop's other work in between.
+
+        One large answer at a time: were many taken side by side, a step of each would hold up the
+        loop in one go.
+        """
+        try:
+            next(steps)
+        except StopIteration as end:  # nearly all answers are one step
+            result: T = end.value
+            return result
+        async with self._large:
+            return await _taken(steps)
 
     async def _wait(self, problem: Problem, delay: float, attempt: int, what: str) -> None:
         """Wait before a repeat takes its turn."""
@@ -208,3 +227,9 @@ class Sender:
                 "halving a batch of %d after %d attempts: %s", inputs, attempts, problem.message
             )
         return outcomes
+
+
+@coroutine
+def _taken(steps: Steps[T]) -> Steps[T]:
+    """Take steps as a coroutine: each goes to the event loop, as with ``asyncio.sleep(0)``."""
+    return (yield from steps)

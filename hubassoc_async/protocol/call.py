@@ -10,8 +10,10 @@ import msgspec
 
 from hubassoc_async.errors import ApiError, ProtocolError
 from hubassoc_async.protocol.batching import AnyBatch
+from hubassoc_async.protocol.decoding import decode
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
+from hubassoc_async.protocol.steps import Steps, one_step
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -41,8 +43,11 @@ class Call(Generic[R]):
         """Give the request."""
         return self._request
 
-    def receive(self, _batch: OneInput, response: Response) -> list[R] | Problem:
-        """Take a response: the one result, or why it is no answer."""
+    def receive(self, _batch: OneInput, response: Response) -> Steps[list[R] | Problem]:
+        """Take a response, in one step: the one result, or why it is no answer."""
+        return one_step(self._result(response))
+
+    def _result(self, response: Response) -> list[R] | Problem:
         problem = problem_of(response)
         if problem is not None:
             return problem
@@ -72,9 +77,4 @@ def nothing(_body: bytes) -> None:
 
 def decoded(body: bytes, kind: type[T], what: str) -> T:
     """Decode a body. Raises ``ProtocolError``, naming what it was to be."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise ProtocolError(f"{what}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"{what} of {len(body)} bytes is not JSON: {error}") from None
+    return decode(lambda given: msgspec.json.decode(given, type=kind), body, what)

@@ -25,6 +25,7 @@ from hubassoc_async.protocol.ids import check_object_type, object_ids
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, problem_of, protocol_problem
 from hubassoc_async.protocol.progress import Progress
+from hubassoc_async.protocol.steps import Steps
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.wire import (
     NO_ASSOCIATIONS,
@@ -39,6 +40,7 @@ from hubassoc_async.protocol.wire import (
 _log = logging.getLogger("hubassoc_async")
 _ASKS = 3  # how often an input is sent that answers pass over
 _IDLE_PAGES = 3  # pages of one record in a row that bring nothing new
+_MERGED = 20_000  # associations that are merged in one step: some 2 ms
 _LONE_FAILURES = 10  # inputs refused one by one, with nothing answered, before a read stops
 
 
@@ -142,10 +144,11 @@ class ReadExchange:
         path = self.version.batch_path(self.from_object_type, self.to_object_type, "read")
         return Request("POST", path, body=encode_read(batch.inputs))
 
-    def receive(self, batch: Batch, response: Response) -> list[Outcome] | Problem:
-        """Take a response: the outcomes it completes, or why it is no answer.
+    def receive(self, batch: Batch, response: Response) -> Steps[list[Outcome] | Problem]:
+        """Take a response, a large one in steps: the outcomes it completes, or why it is none.
 
-        After a problem the batch is still owed: send it again, or ``give_up``.
+        After a problem the batch is still owed: send it again, or ``give_up``. An id is out with
+        the last step: when the steps end before it, all ids of the batch are ``unread``.
         """
         problem = problem_of(response)
         if problem is not None:
@@ -156,15 +159,18 @@ class ReadExchange:
             if batch.listed:
                 answer = self._codec.decode_list(next(iter(batch.inputs)), response.body)
             else:
-                answer = self._codec.decode_batch(response.body)
+                answer = yield from self._codec.decode_batch(response.body)
         except ProtocolError as error:
             return protocol_problem(str(error), response)
         if answer.status != "COMPLETE":
             return protocol_problem(f"batch read ended {answer.status!r}", response)
+        errors, stray = _attribute(answer.errors, batch.inputs)
+        self._set_apart(batch.inputs, answer, errors)
+        yield from self._merge(batch.inputs, answer.pages)
         self.in_flight -= 1
         self._any_answer = True
         correlation_id = response.headers.get("x-hubspot-correlation-id")
-        return self._settle(batch, answer, correlation_id)
+        return self._settle(batch, answer, errors, stray, correlation_id)
 
     def give_up(self, batch: Batch, problem: Problem) -> list[Outcome]:
         """Take a batch back that has no answer: halve it, or fail its only input.
@@ -193,15 +199,49 @@ class ReadExchange:
             msgspec.structs.replace(failure, attempts=problem.attempts, transient=problem.transient)
         ]
 
-    def _settle(self, batch: Batch, answer: Answer, correlation_id: str | None) -> list[Outcome]:
-        """Give every input of an answered batch its outcome, its next page or another ask."""
-        owed, inputs = batch.inputs, len(batch.inputs)
-        errors, stray = _attribute(answer.errors, owed)
-        out = self._whole(owed, answer, errors)
-        for page in answer.pages:
+    def _set_apart(
+        self, owed: dict[str, str | None], answer: Answer, errors: dict[str, ItemError]
+    ) -> None:
+        """Leave in ``whole`` what comes out as it is; the rest of it joins ``pages``."""
+        open_ = self._open
+        whole = []
+        for one in answer.whole:
+            object_id = one.from_object_id
+            if object_id in owed and object_id not in errors and open_[object_id] is None:
+                whole.append(one)
+            else:
+                answer.pages.append(Page(object_id, one.to, None))
+        answer.whole = whole
+
+    def _merge(self, owed: dict[str, str | None], pages: list[Page]) -> Steps[None]:
+        """Add pages to what is known of their records, which are owed still."""
+        merged = 0
+        for page in pages:
             if page.object_id in owed:  # else not asked for: the id that was is owed still
+                progress = self._open[page.object_id] = self._open[page.object_id] or Progress()
+                progress.add(page.to)
+                merged += len(page.to)
+            if merged >= _MERGED:
+                merged = 0
+                yield
+
+    def _settle(
+        self,
+        batch: Batch,
+        answer: Answer,
+        errors: dict[str, ItemError],
+        stray: ItemError | None,
+        correlation_id: str | None,
+    ) -> list[Outcome]:
+        """Give every input of an answered batch its outcome, its next page or another ask."""
+        owed, inputs, open_ = batch.inputs, len(batch.inputs), self._open
+        for one in answer.whole:
+            del owed[one.from_object_id], open_[one.from_object_id]
+        out: list[Outcome] = [*answer.whole]
+        for page in answer.pages:
+            if page.object_id in owed:
                 del owed[page.object_id]
-                out += self._merge(page, errors.pop(page.object_id, None), correlation_id)
+                out += self._go_on(page, errors.pop(page.object_id, None), correlation_id)
         for error_id, error in errors.items():
             del owed[error_id]
             out.append(self._fail(error_id, error, correlation_id))
@@ -220,34 +260,18 @@ class ReadExchange:
             out += self._ask_again(owed_id, after, stray, correlation_id)
         return out
 
-    def _whole(
-        self, owed: dict[str, str | None], answer: Answer, errors: dict[str, ItemError]
-    ) -> list[Outcome]:
-        """Let out what came whole in this answer; the rest of ``whole`` joins ``pages``."""
-        out: list[Outcome] = []
-        open_ = self._open
-        for one in answer.whole:
-            object_id = one.from_object_id
-            if object_id not in owed or object_id in errors or open_[object_id] is not None:
-                answer.pages.append(Page(object_id, one.to, None))
-            else:
-                del owed[object_id], open_[object_id]
-                out.append(one)
-        return out
-
-    def _merge(
+    def _go_on(
         self, page: Page, error: ItemError | None, correlation_id: str | None
     ) -> list[Outcome]:
-        """Merge one of a record's several pages; its outcome if it is the last or a failure."""
+        """Ask for a record's next page; its outcome if this was the last or a failure."""
         page_id, after = page.object_id, page.after
-        progress = self._open[page_id] = self._open[page_id] or Progress()
-        new = progress.add(page.to)
+        progress = self._open[page_id]
+        assert progress is not None
         if error is not None:
             return [self._fail(page_id, error, correlation_id)]
         if after is None:
             del self._open[page_id]
             return [ObjectAssociations(page_id, progress.associations())]
-        progress.idle = 0 if new else progress.idle + 1
         if after in progress.cursors or progress.idle >= _IDLE_PAGES:
             what = "came back" if after in progress.cursors else "goes on and brings nothing new"
             message = f"the cursor {after!r} {what} after {len(progress.to)} associations"

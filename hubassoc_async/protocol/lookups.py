@@ -13,6 +13,7 @@ from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem
+from hubassoc_async.protocol.steps import Steps
 
 W = TypeVar("W")
 
@@ -58,9 +59,9 @@ class Lookups(Generic[W]):
                 self.unsent -= len(self._now[from_id])
         return batch
 
-    def receive(self, batch: Batch, response: Response) -> list[Answered[W]] | Problem:
-        """Take a response: whoever it answers, or why it is no answer."""
-        outcomes = self.exchange.receive(batch, response)
+    def receive(self, batch: Batch, response: Response) -> Steps[list[Answered[W]] | Problem]:
+        """Take a response, a large one in steps: whoever it answers, or why it is no answer."""
+        outcomes = yield from self.exchange.receive(batch, response)
         return outcomes if isinstance(outcomes, Problem) else self._hand_over(outcomes)
 
     def give_up(self, batch: Batch, problem: Problem) -> list[Answered[W]]:

@@ -3,32 +3,39 @@
 Knows: associations and cursors. Does not know: who asks, what an answer looks like.
 """
 
-from collections.abc import Iterable
-
 from msgspec import Struct, field
 
-from hubassoc_async.model import Association, Associations, AssociationTypes, united
+from hubassoc_async.model import Association, Associations, united
 
 
 class Progress(Struct, gc=False):
     """An id that did not come out with its first answer."""
 
-    to: dict[str, AssociationTypes] = field(default_factory=dict)
+    to: dict[str, Association] = field(default_factory=dict)
     cursors: set[str] = field(default_factory=set)
     asks: int = 1
     idle: int = 0
+    """Pages in a row that brought nothing new."""
 
-    def add(self, associations: Iterable[Association]) -> bool:
-        """Merge a page in; whether it brought anything new."""
-        new = False
-        for association in associations:
-            types = self.to.get(association.to_object_id)
-            kinds = united(types or (), association.association_types)
-            if types is None or kinds is not types:
-                self.to[association.to_object_id] = kinds
-                new = True
-        return new
+    def add(self, associations: Associations) -> None:
+        """Merge a page in, which lists each record once."""
+        to = self.to
+        ids = [one.to_object_id for one in associations]
+        if to.keys().isdisjoint(ids):  # nearly always: a page goes on where the last one ended
+            to.update(zip(ids, associations, strict=True))
+            self.idle = 0 if ids else self.idle + 1
+            return
+        self.idle += 1
+        for to_id, one in zip(ids, associations, strict=True):
+            known = to.get(to_id)
+            if known is not None:
+                types = united(known.association_types, one.association_types)
+                if types is known.association_types:
+                    continue
+                one = Association(to_id, types)
+            to[to_id] = one
+            self.idle = 0
 
     def associations(self) -> Associations:
         """Everything so far, each record once."""
-        return tuple(Association(to_id, types) for to_id, types in self.to.items())
+        return (*self.to.values(),)

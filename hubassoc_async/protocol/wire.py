@@ -2,41 +2,27 @@
 
 Knows: field names, and how to make the model out of them. Does not know: paths, limits, or which
 request a body answers.
-
-Association types come over the wire once an association, and a portal has a handful of distinct
-ones: they are taken as raw bytes and looked up, so that equal types are one tuple in memory
-(144 bytes an association instead of 541, for less CPU). A page is made column by column, not
-record by record: what runs in C for all of its associations at once costs half.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from contextlib import suppress
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import (
-    Association,
-    Associations,
-    AssociationType,
-    AssociationTypes,
-    ObjectAssociations,
-    merged,
-)
-from hubassoc_async.protocol.v3_names import v3_association_type
+from hubassoc_async.model import Associations, ObjectAssociations, merged
+from hubassoc_async.protocol.associations import SharedTypes, V3To, V4To, v3_associations
+from hubassoc_async.protocol.decoding import Slices, decode, sliced
+from hubassoc_async.protocol.steps import Steps
 
 # How a record without associations is reported, in a 207 whose status is COMPLETE. The category
 # beside it, OBJECT_NOT_FOUND, stands for real failures too. Observed on v3 and v4.
 NO_ASSOCIATIONS: Final = "crm.associations.NO_ASSOCIATIONS_FOUND"
 
-T = TypeVar("T")
 To = TypeVar("To")
 E = TypeVar("E")
-
-_TYPES_REMEMBERED = 4096  # distinct type lists; portals have tens, a hostile server could have more
-_TYPES_COMPARED = 16  # to compare bytes with so few costs a third of making a key and hashing it
 
 
 class Page(Struct, gc=False):
@@ -120,16 +106,6 @@ class _Error(Struct, gc=False, rename="camel"):
     context: _Context | None = None
 
 
-class _V4To(Struct, gc=False):
-    to_object_id: str | int = field(name="toObjectId")  # published str, seen as int
-    association_types: Raw = field(name="associationTypes")
-
-
-class _V3To(Struct, gc=False):
-    id: str | int
-    type: str
-
-
 class _Result(Struct, Generic[To], gc=False):
     from_: _Ref = field(name="from")
     to: list[To]
@@ -148,56 +124,80 @@ class _List(Struct, Generic[To], gc=False):
     paging: _Paging | None = None
 
 
-class _Type(Struct, gc=False):
-    category: str
-    type_id: int = field(name="typeId")
-    label: str | None = None
-
-
-_decode_types = msgspec.json.Decoder(list[_Type]).decode
-
-
 class ReadCodec(Generic[To]):
     """Decodes the answers of one wire shape."""
 
     def __init__(
         self,
-        decode_batch: Callable[[bytes], _Batch[To, _Error]],
-        decode_any_batch: Callable[[bytes], _Batch[To, _AnyError]],
-        decode_list: Callable[[bytes], _List[To]],
+        batch: Callable[[bytes], _Batch[To, _Error]],
+        any_batch: Callable[[bytes], _Batch[To, _AnyError]],
+        results: Callable[[bytes], list[_Result[To]]],
+        listed: Callable[[bytes], _List[To]],
         associations: Callable[[Sequence[list[To]]], list[Associations]],
     ) -> None:
-        self._batch = decode_batch
-        self._any_batch = decode_any_batch
-        self._list = decode_list
+        """All but the last are decoders."""
+        self._batch = batch
+        self._any_batch = any_batch
+        self._results = results
+        self._list = listed
         self._associations = associations
 
-    def decode_batch(self, body: bytes) -> Answer:
-        """Decode a batch read. Raises ``ProtocolError``."""
-        batch: _Batch[To, _Error] | _Batch[To, _AnyError]
-        try:
-            batch = self._batch(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            batch = _decode(self._any_batch, body, "batch read answer")
+    def decode_batch(self, body: bytes) -> Steps[Answer]:
+        """Decode a batch read, a large one in steps. Raises ``ProtocolError``."""
+        if slices := sliced(body):
+            with suppress(ProtocolError):  # then the whole says what it means, or what is wrong
+                return (yield from self._decode_slices(slices))
+        batch = self._decode(body)
         answer = Answer(batch.status, [], [], [], [])
-        results = batch.results
+        return self._finish(answer, self._add(batch.results, answer), batch.errors)
+
+    def _decode_slices(self, slices: Slices) -> Steps[Answer]:
+        answer = Answer("", [], [], [], [])
+        ids = []
+        for part in slices.results:
+            yield
+            results = decode(self._results, b"".join((b"[", part, b"]")), "batch read results")
+            ids += self._add(results, answer)
+            del results  # not beside the next ones
+        yield
+        batch = self._decode(slices.rest)
+        answer.status = batch.status
+        ids += self._add(batch.results, answer)
+        return self._finish(answer, ids, batch.errors)
+
+    def _decode(self, body: bytes) -> _Batch[To, _Error] | _Batch[To, _AnyError]:
+        try:
+            return self._batch(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decode(self._any_batch, body, "batch read answer")
+
+    def _add(self, results: list[_Result[To]], answer: Answer) -> list[str]:
+        """Put results into an answer; returns the ids that they are of."""
         ids = [str(result.from_.id) for result in results]  # str() of a str is itself
-        for result, object_id, to in zip(
-            results, ids, self._associations([result.to for result in results]), strict=True
-        ):
-            if result.paging is None or result.paging.next is None:
+        each = self._associations([result.to for result in results])
+        pagings = [result.paging for result in results]
+        if not any(pagings):
+            answer.whole += map(ObjectAssociations, ids, each)
+            return ids
+        for object_id, to, paging in zip(ids, each, pagings, strict=True):
+            if paging is None or paging.next is None:
                 answer.whole.append(ObjectAssociations(object_id, to))
             else:
-                answer.pages.append(Page(object_id, to, result.paging.next.after))
+                answer.pages.append(Page(object_id, to, paging.next.after))
+        return ids
+
+    def _finish(
+        self, answer: Answer, ids: list[str], errors: Sequence[_Error | _AnyError] | None
+    ) -> Answer:
         if len(set(ids)) < len(ids):
             _unite(answer)
-        for error in batch.errors or ():
+        for error in errors or ():
             _sort(error, answer)
         return answer
 
     def decode_list(self, object_id: str, body: bytes) -> Answer:
         """Decode the GET list of one record: one page. Raises ``ProtocolError``."""
-        listed = _decode(self._list, body, "association list")
+        listed = decode(self._list, body, "association list")
         after = None
         if listed.paging is not None and listed.paging.next is not None:
             after = listed.paging.next.after
@@ -208,69 +208,15 @@ class ReadCodec(Generic[To]):
 
 def read_codec(shape: Literal["v3", "v4"]) -> ReadCodec[Any]:
     """Return the codec of a wire shape, with a memory of association types of its own."""
-    if shape == "v3":
-        return ReadCodec(
-            msgspec.json.Decoder(_Batch[_V3To, _Error]).decode,
-            msgspec.json.Decoder(_Batch[_V3To, _AnyError]).decode,
-            msgspec.json.Decoder(_List[_V3To]).decode,
-            _v3_associations,
-        )
+    to: Any = V3To if shape == "v3" else V4To
+    decoder = msgspec.json.Decoder
     return ReadCodec(
-        msgspec.json.Decoder(_Batch[_V4To, _Error]).decode,
-        msgspec.json.Decoder(_Batch[_V4To, _AnyError]).decode,
-        msgspec.json.Decoder(_List[_V4To]).decode,
-        _SharedTypes().associations,
+        decoder(_Batch[to, _Error]).decode,
+        decoder(_Batch[to, _AnyError]).decode,
+        decoder(list[_Result[to]]).decode,
+        decoder(_List[to]).decode,
+        v3_associations if shape == "v3" else SharedTypes().associations,
     )
-
-
-def _v3_associations(wire: Sequence[list[_V3To]]) -> list[Associations]:
-    return [
-        merged(Association(str(to.id), v3_association_type(to.type)) for to in one) for one in wire
-    ]
-
-
-class _SharedTypes(dict[bytes, AssociationTypes]):
-    """Association types by their bytes, decoded when they are first looked up."""
-
-    def __init__(self) -> None:
-        self._first: list[Raw] = []  # the first few, and what they mean
-        self._meaning: list[AssociationTypes] = []
-
-    def __missing__(self, raw: bytes) -> AssociationTypes:
-        types = tuple(
-            AssociationType(wire.category, wire.type_id, wire.label)
-            for wire in _decode(_decode_types, raw, "associationTypes")
-        )
-        if len(self) >= _TYPES_REMEMBERED:
-            self.clear()
-        if len(self._first) < _TYPES_COMPARED:
-            self._first.append(Raw(raw))
-            self._meaning.append(types)
-        self[raw] = types
-        return types
-
-    def associations(self, wire: Sequence[list[_V4To]]) -> list[Associations]:
-        """Make what callers hold: a list of each record's associations, of many records."""
-        flat = list(chain.from_iterable(wire))
-        to_ids = [str(to.to_object_id) for to in flat]
-        made = tuple(
-            map(Association, to_ids, self._types_of([to.association_types for to in flat]))
-        )
-        each: list[Associations] = []
-        end = 0
-        for to in wire:
-            start, end = end, end + len(to)
-            own = made[start:end]
-            twice = len(own) > 1 and len(set(to_ids[start:end])) < len(own)
-            each.append(merged(own) if twice else own)
-        return each
-
-    def _types_of(self, raws: list[Raw]) -> list[AssociationTypes]:
-        place, meaning = self._first.index, self._meaning
-        try:
-            return [meaning[place(raw)] for raw in raws]
-        except ValueError:  # types that are new, or that are more than are compared
-            return [self[bytes(raw)] for raw in raws]
 
 
 def _unite(answer: Answer) -> None:
@@ -288,15 +234,6 @@ def _unite(answer: Answer) -> None:
             first.to = merged((*first.to, *page.to))
             first.after = first.after or page.after
     answer.whole, answer.pages = [], list(united.values())
-
-
-def _decode(decoder: Callable[[bytes], T], body: bytes, what: str) -> T:
-    try:
-        return decoder(body)
-    except msgspec.ValidationError as error:
-        raise ProtocolError(f"{what}: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"{what} of {len(body)} bytes is not JSON: {error}") from None
 
 
 def _sort(error: _Error | _AnyError, answer: Answer) -> None:

@@ -24,6 +24,7 @@ from hubassoc_async.protocol.lookups import Answered, Lookups
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.pair_state import added_to, judged, types_by_id, unread
 from hubassoc_async.protocol.problem import Problem
+from hubassoc_async.protocol.steps import Steps
 from hubassoc_async.protocol.type_names import type_key
 from hubassoc_async.protocol.versions import ApiVersion
 from hubassoc_async.protocol.wire import ReadCodec
@@ -198,8 +199,8 @@ class Writing:
             return self._write.request(step.batch)
         return self._before.exchange.request(step.batch)
 
-    def receive(self, step: Step, response: Response) -> list[WriteOutcome] | Problem:
-        """Take a response: the outcomes it completes, or why it is no answer.
+    def receive(self, step: Step, response: Response) -> Steps[list[WriteOutcome] | Problem]:
+        """Take a response, a large one in steps: the outcomes it completes, or why it is none.
 
         After a problem the batch is still owed: send it again, or ``give_up``.
         """
@@ -208,9 +209,9 @@ class Writing:
             outcomes = self._write.receive(batch, response)
             return outcomes if isinstance(outcomes, Problem) else self._after_write(outcomes)
         if step.part == "before":
-            read = self._before.receive(batch, response)
+            read = yield from self._before.receive(batch, response)
             return read if isinstance(read, Problem) else self._after_lookup(read)
-        back = self._after.receive(batch, response)
+        back = yield from self._after.receive(batch, response)
         return back if isinstance(back, Problem) else self._after_reading_back(back)
 
     def give_up(self, step: Step, problem: Problem) -> list[WriteOutcome]:

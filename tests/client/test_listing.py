@@ -18,6 +18,7 @@ from hubassoc_async.emulator import MemoryTransport, Portal
 from hubassoc_async.pacing import Quota
 from hubassoc_async.protocol.problem import Problem
 from hubassoc_async.protocol.records import list_records
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from tests.client.portals import client_of
 from tests.virtual_time import on_virtual_time, run_virtual
@@ -152,7 +153,7 @@ async def test_pages_in_a_circle_are_an_error() -> None:
 def test_a_body_of_another_shape_is_no_empty_list(body: bytes) -> None:
     """It is a problem that says what was to be there."""
     call = list_records(VERSIONS["v3"], "contacts", None)
-    problem = call.receive(call.batch, Response(200, {}, body))
+    problem = at_once(call.receive(call.batch, Response(200, {}, body)))
     assert isinstance(problem, Problem)
     assert "a list of records" in problem.message
 
@@ -168,7 +169,7 @@ def test_the_last_page_may_say_so_in_several_ways(paging: str) -> None:
     """No paging, null, and paging without a next page; ids as numbers or texts."""
     call = list_records(VERSIONS["v3"], "contacts", None)
     body = f'{{"results":[{{"id":1,"archived":false}},{{"id":"2"}}]{paging}}}'
-    (page,) = call.receive(call.batch, Response(200, {}, body.encode()))  # type: ignore[misc]
+    (page,) = at_once(call.receive(call.batch, Response(200, {}, body.encode())))  # type: ignore[misc]
     assert page.ids == ("1", "2")
     assert page.after is None
 

@@ -14,6 +14,7 @@ from hubassoc_async.model import ObjectAssociations, Outcome
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem, Remedy
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -48,7 +49,7 @@ def exchanged(name: str) -> tuple[ReadExchange, dict[str, Any], "list[Outcome] |
     assert (request.method, request.path) == (sample["method"], sample["path"])
     assert json.loads(request.body or b"") == sample["request"]
     answer = Response(sample["status"], {}, json.dumps(sample["response"]).encode())
-    return exchange, sample, exchange.receive(batch, answer)
+    return exchange, sample, at_once(exchange.receive(batch, answer))
 
 
 def test_every_sample_of_reading_is_judged() -> None:

@@ -11,6 +11,7 @@ from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
+from hubassoc_async.protocol.steps import at_once
 
 Spoil = Callable[[Batch, Response], Response | TransportError]
 """What becomes of an answer on its way back."""
@@ -84,7 +85,7 @@ class Drive:
         if isinstance(back, TransportError):
             result: list[Outcome] | Problem = transport_problem(back)
         else:
-            result = self.exchange.receive(batch, back)
+            result = at_once(self.exchange.receive(batch, back))
         if not isinstance(result, Problem):
             self.outcomes += result
         elif result.remedy is Remedy.STOP:

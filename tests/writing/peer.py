@@ -11,6 +11,7 @@ from hubassoc_async.protocol.intake import WriteSettings
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from hubassoc_async.protocol.writing import Step, Writing
 
@@ -122,7 +123,7 @@ class Drive:
         if isinstance(back, TransportError):
             result: list[WriteOutcome] | Problem = transport_problem(back)
         else:
-            result = self.exchange.receive(step, back)
+            result = at_once(self.exchange.receive(step, back))
         if not isinstance(result, Problem):
             self.outcomes += result
         elif result.remedy is Remedy.STOP:

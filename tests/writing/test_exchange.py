@@ -12,6 +12,7 @@ from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.lookups import Lookups
 from hubassoc_async.protocol.message import Response
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from hubassoc_async.protocol.writing import Step
 from tests.writing import worlds
@@ -155,7 +156,7 @@ def test_a_read_that_is_out_is_too_old_for_who_asks_now() -> None:
     heard = []
     for batch in asked:
         reply = portal.handle(exchange.request(batch), HEADERS, 0.0)
-        answered = lookups.receive(batch, reply.response)
+        answered = at_once(lookups.receive(batch, reply.response))
         assert isinstance(answered, list)
         heard += [one.waiters for one in answered]
         if not lookups.idle:

@@ -9,6 +9,7 @@ from hubassoc_async.errors import ApiError, UsageError
 from hubassoc_async.model import AssociationType, Failure, WriteOperation
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Response
+from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.writing import Step
 from tests.writing import worlds
 from tests.writing.peer import HEADERS, Drive, state, writing
@@ -135,7 +136,7 @@ def test_a_change_to_a_pair_that_is_out_waits_and_takes_its_types_along() -> Non
     assert not exchange.ready(eager=True)
     for step in (first, other):
         reply = portal.handle(exchange.request(step), HEADERS, 0.0)
-        exchange.receive(step, reply.response)
+        at_once(exchange.receive(step, reply.response))
     assert exchange.ready(eager=True)
     second = exchange.next_batch()
     sent = json.loads(exchange.request(second).body or b"")["inputs"][0]["types"]

@@ -8,6 +8,7 @@ import pytest
 from hubassoc_async.model import AssociationType, WriteOperation, WriteOutcome
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Response
+from hubassoc_async.protocol.steps import at_once
 from tests.writing.peer import writing
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -61,7 +62,7 @@ def test_the_client_writes_and_understands_as_the_sample_shows(name: str) -> Non
     assert (request.method, request.path) == (sample["method"], sample["path"])
     assert json.loads(request.body or b"") == sample["request"]
     body = json.dumps(sample["response"]).encode()
-    outcomes = exchange.receive(step, Response(sample["status"], {}, body))
+    outcomes = at_once(exchange.receive(step, Response(sample["status"], {}, body)))
     assert isinstance(outcomes, list)
     assert {(o.from_object_id, o.to_object_id): _said(o) for o in outcomes} == WRITTEN[name]
     assert exchange.finished
