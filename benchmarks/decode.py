@@ -20,6 +20,7 @@ from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem
 from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import api_version
+from hubassoc_async.protocol.wire import read_codec
 
 Decode = Callable[[list[str], bytes], Any]
 FLOOR = "msgspec structs"
@@ -36,8 +37,11 @@ def _typed(_ids: list[str], body: bytes) -> Any:
     return _decode_typed(body).results
 
 
+_codec = read_codec("v4")  # a client has one for all its reads
+
+
 def _ours(ids: list[str], body: bytes) -> Any:
-    exchange = ReadExchange(api_version("2026-03"), "contacts", "companies")
+    exchange = ReadExchange(api_version("2026-03"), "contacts", "companies", codec=_codec)
     exchange.feed(ids)
     outcomes = at_once(exchange.receive(exchange.next_batch(), Response(200, {}, body)))
     assert not isinstance(outcomes, Problem)
