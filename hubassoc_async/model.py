@@ -223,8 +223,11 @@ class ReadResult(Mapping[str, Associations]):
 
     def unknown(self, ids: Iterable[str]) -> list[str]:
         """Those of some ids that have no outcome: neither found, none nor failed."""
-        found, failures = self._found, self.failures
-        return [one for one in ids if one not in found and one not in failures]
+        known = self._found.keys(), self.failures.keys()
+        ids = [*ids]
+        if all(some.isdisjoint(ids) for some in known):  # nearly always, and at a third
+            return ids
+        return [one for one in ids if not any(one in some for some in known)]
 
     def __getitem__(self, object_id: str | int) -> Associations:
         key = object_id if isinstance(object_id, str) else str(object_id)

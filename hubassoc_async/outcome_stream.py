@@ -270,8 +270,7 @@ class OutcomeStream(ABC, Generic[I, O, B]):
         exchange = self._exchange
         chunk: list[I] = []
         try:
-            for item in islice(items, exchange.wanted):
-                chunk.append(item)  # noqa: PERF402  list() would lose them with the error
+            chunk.extend(islice(items, exchange.wanted))  # list() would lose them with the error
         finally:
             exchange.more_ids = bool(chunk)
             self._deliver(exchange.feed(chunk))

@@ -82,14 +82,12 @@ class ReadStream(OutcomeStream[str | int, Outcome, Batch]):
         counts.taken = self._read.taken
         if self._into is not None:
             self._into.add(outcomes)
-        for outcome in outcomes:
-            if not isinstance(outcome, ObjectAssociations):
-                counts.failed += 1
-            elif outcome.to:
-                counts.found += 1
-                counts.associations += len(outcome.to)
-            else:
-                counts.none += 1
+        sizes = [len(one.to) for one in outcomes if isinstance(one, ObjectAssociations)]
+        none = sizes.count(0)
+        counts.none += none
+        counts.found += len(sizes) - none
+        counts.associations += sum(sizes)
+        counts.failed += len(outcomes) - len(sizes)
 
     def _tell(self, error: HubAssocError) -> None:
         error.unread = self._read.unread

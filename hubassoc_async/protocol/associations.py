@@ -83,12 +83,12 @@ class SharedTypes(dict[bytes, AssociationTypes]):
     def associations(self, wire: Sequence[list[V4To]]) -> list[Associations]:
         """Make what callers hold: a list of each record's associations, of many records."""
         flat = list(chain.from_iterable(wire))
-        to_ids = _texts([to.to_object_id for to in flat])
+        to_ids, distinct = _texts([to.to_object_id for to in flat])
         types = self._types_of([to.association_types for to in flat])
         made = tuple(map(Association, to_ids, types))
         edges = [*accumulate(map(len, wire), initial=0)]
         each = [made[start:end] for start, end in pairwise(edges)]
-        if len(set(to_ids)) == len(to_ids):
+        if distinct:
             return each
         return [
             merged(own) if len(own) > 1 and len(set(to_ids[start:end])) < len(own) else own
@@ -103,9 +103,12 @@ class SharedTypes(dict[bytes, AssociationTypes]):
             return [self[bytes(raw)] for raw in raws]
 
 
-def _texts(ids: list[str | int]) -> list[str]:
-    """Write ids as texts: all in one go costs half of one by one."""
+def _texts(ids: list[str | int]) -> tuple[list[str], bool]:
+    """Write ids as texts, and say whether no two are known to be the same.
+
+    To write numbers all in one go costs half of one by one, and they have cheaper hashes.
+    """
     written = _encode(ids)
     if not ids or b'"' in written:
-        return [*map(str, ids)]
-    return written[1:-1].decode().split(",")
+        return [*map(str, ids)], False
+    return written[1:-1].decode().split(","), len(set(ids)) == len(ids)

@@ -204,14 +204,17 @@ class ReadExchange:
     ) -> None:
         """Leave in ``whole`` what comes out as it is; the rest of it joins ``pages``."""
         open_ = self._open
-        whole = []
-        for one in answer.whole:
-            object_id = one.from_object_id
-            if object_id in owed and object_id not in errors and open_[object_id] is None:
-                whole.append(one)
-            else:
-                answer.pages.append(Page(object_id, one.to, None))
-        answer.whole = whole
+        apart = [
+            one
+            for one in answer.whole
+            if (object_id := one.from_object_id) not in owed
+            or open_[object_id] is not None
+            or object_id in errors
+        ]
+        if apart:
+            answer.pages += [Page(one.from_object_id, one.to, None) for one in apart]
+            taken = {one.from_object_id for one in apart}
+            answer.whole = [one for one in answer.whole if one.from_object_id not in taken]
 
     def _merge(self, owed: dict[str, str | None], pages: list[Page]) -> Steps[None]:
         """Add pages to what is known of their records, which are owed still."""

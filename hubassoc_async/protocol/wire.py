@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from hubassoc_async.errors import ProtocolError
 from hubassoc_async.model import Associations, ObjectAssociations, merged
 from hubassoc_async.protocol.associations import SharedTypes, V3To, V4To, v3_associations
-from hubassoc_async.protocol.decoding import Slices, decode, sliced
+from hubassoc_async.protocol.decoding import SLICES_A_TURN, Slices, decode, sliced
 from hubassoc_async.protocol.steps import Steps
 
 # How a record without associations is reported, in a 207 whose status is COMPLETE. The category
@@ -143,7 +143,7 @@ class ReadCodec(Generic[To]):
         self._associations = associations
 
     def decode_batch(self, body: bytes) -> Steps[Answer]:
-        """Decode a batch read, a large one in steps. Raises ``ProtocolError``."""
+        """Decode a batch read, a very large one in steps. Raises ``ProtocolError``."""
         if slices := sliced(body):
             with suppress(ProtocolError):  # then the whole says what it means, or what is wrong
                 return (yield from self._decode_slices(slices))
@@ -154,12 +154,13 @@ class ReadCodec(Generic[To]):
     def _decode_slices(self, slices: Slices) -> Steps[Answer]:
         answer = Answer("", [], [], [], [])
         ids = []
-        for part in slices.results:
-            yield
+        many = len(slices.results) > SLICES_A_TURN
+        for number, part in enumerate(slices.results):
+            if many and number % SLICES_A_TURN == 0:
+                yield
             results = decode(self._results, b"".join((b"[", part, b"]")), "batch read results")
             ids += self._add(results, answer)
             del results  # not beside the next ones
-        yield
         batch = self._decode(slices.rest)
         answer.status = batch.status
         ids += self._add(batch.results, answer)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -146,7 +147,7 @@ def test_steps_that_are_not_taken_to_their_end_leave_every_id_unread(
     """Until the last step nothing is out, whichever step a read is left at."""
     monkeypatch.setattr(exchange, "_MERGED", 2)
     ids = [str(one) for one in range(1, 21)]
-    with slices_of(300):
+    with slices_of(60):
         for most in range(1, 100):
             read = ReadExchange(VERSIONS["v4"], "contacts", "companies")
             read.feed(ids)
@@ -159,7 +160,7 @@ def test_steps_that_are_not_taken_to_their_end_leave_every_id_unread(
             steps.close()
             assert read.unread == tuple(ids)
             assert read.in_flight == 1
-    assert most > (10 if after is None else 20)
+    assert most > (5 if after is None else 15)
 
 
 class Answers:
@@ -174,7 +175,7 @@ class Answers:
 
 
 async def test_others_have_a_turn_after_each_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many large answers come at once: no turn of the loop has two slices in it."""
+    """However many large answers come at once: a turn of the loop has four slices and a rest."""
     turn, decoded = 0, []
     add = ReadCodec._add
 
@@ -190,12 +191,12 @@ async def test_others_have_a_turn_after_each_slice(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(ReadCodec, "_add", noted)
     counting = asyncio.create_task(others())
-    with slices_of(10_000):
+    with slices_of(5_000):
         async with AssociationsClient(transport=Answers(), quota=None) as client:
             assert len(await client.read("contacts", "companies", range(1, 5_001))) == 5_000
     counting.cancel()
     assert len(decoded) > 50
-    assert len(set(decoded)) == len(decoded)
+    assert max(Counter(decoded).values()) <= 5
 
 
 async def test_a_read_that_is_left_while_an_answer_is_decoded_has_its_ids_unread() -> None:
