@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hubassoc_async import VERSIONS, AssociationsClient, Request, Response
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.protocol import decoding, exchange
+from hubassoc_async.protocol import decoding, exchange, wire
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.wire import Answer, ReadCodec, read_codec
@@ -71,12 +71,13 @@ BODY = st.builds(
 
 @contextmanager
 def slices_of(size: int) -> Iterator[None]:
-    """Cut answers into slices of so many bytes."""
-    before, decoding.SLICE = decoding.SLICE, size
+    """Cut answers into slices of so many bytes, four to a turn."""
+    before = decoding.SLICE, wire._TURN
+    decoding.SLICE, wire._TURN = size, 4 * size
     try:
         yield
     finally:
-        decoding.SLICE = before
+        decoding.SLICE, wire._TURN = before
 
 
 def meaning(body: bytes, slice_bytes: int) -> Answer | str:
