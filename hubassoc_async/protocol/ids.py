@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import chain
 from operator import index, lt
+from struct import iter_unpack
 from sys import byteorder
 from typing import Any, TypeGuard
 
@@ -122,41 +123,54 @@ class IdSet:
 
     def add(self, text: str) -> bool:
         """Take a text in; whether it is new."""
-        return bool(self.new((text,)))
+        if not self._count:
+            return bool(self.new((text,)))
+        place = _place(text)
+        bucket, key = self._bucket(place), place.to_bytes(8, byteorder)
+        if (key in bucket and _holds(bucket, key)) or (self._sorted and self._is_sorted(text)):
+            return False
+        bucket += key
+        self._count += 1
+        if self._count > self._BUCKET * len(self._buckets):
+            self._grow()
+        return True
 
     def new(self, texts: Sequence[str]) -> list[str]:
         """Take texts in; those that are new, each once, in their order. Many at once cost less."""
-        if not self._count and self._ascend(texts):
+        numbers = _numbers(texts)
+        if numbers is not None and not self._count and self._ascend(numbers):
             return [*texts]
+        if numbers is None:
+            places = [*map(_place, texts)]
+        else:
+            places = [number * _SCATTER & _KEY_MASK for number in numbers]
         found: list[str] = []
         buckets, mask, split = self._buckets, self._level - 1, self._split
-        for text in texts:
-            place = _place(text)
+        room = self._BUCKET * len(buckets) - self._count
+        keys = iter_unpack("8s", array("Q", places))
+        for text, place, (key,) in zip(texts, places, keys, strict=True):
             at = place >> 24 & mask
             if at < split:
                 at = place >> 24 & (2 * mask + 1)
-            bucket, key = buckets[at], place.to_bytes(8, byteorder)
-            if (key in bucket and _holds(bucket, key)) or self._is_sorted(text):
+            bucket = buckets[at]
+            if (key in bucket and _holds(bucket, key)) or (self._sorted and self._is_sorted(text)):
                 continue
             bucket += key
             found.append(text)
-            self._count += 1
-            if self._count > self._BUCKET * len(buckets):
+            room -= 1
+            if room < 0:
                 self._grow()
                 mask, split = self._level - 1, self._split
+                room += self._BUCKET
+        self._count = self._BUCKET * len(buckets) - room
         return found
 
-    def _ascend(self, texts: Sequence[str]) -> bool:
+    def _ascend(self, numbers: Sequence[int]) -> bool:
         """Take ids in that go on in ascending order; nothing else. By passes of C over lists."""
-        try:
-            numbers = [*map(int, texts)]
-            more = array("q", numbers)
-        except (ValueError, OverflowError):
-            return False
         before = chain(self._sorted[-1:] or (-1,), numbers)
-        if not all(map(lt, before, numbers)) or [*map(str, numbers)] != [*texts]:
-            return False  # 007 is another text than 7
-        self._sorted.extend(more)
+        if not all(map(lt, before, numbers)):
+            return False
+        self._sorted.extend(array("q", numbers))  # in half the time of extending by a list
         return True
 
     def _is_sorted(self, text: str) -> bool:
@@ -183,6 +197,16 @@ class IdSet:
         self._split += 1
         if self._split == self._level:
             self._split, self._level = 0, 2 * self._level
+
+
+def _numbers(texts: Sequence[str]) -> list[int] | None:
+    """Texts as numbers; None unless all are ids as they are spelt. By passes of C over all."""
+    digits, lines = "".join(texts), "\n".join(("", *texts, ""))
+    if not digits.isascii() or not digits.encode().isdigit():  # of bytes: in a quarter of the time
+        return None
+    if "\n0" in lines or "\n\n" in lines or max(map(len, texts)) > 18:
+        return None
+    return [*map(int, texts)]
 
 
 def _place(text: str) -> int:
