@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from itertools import accumulate, chain
 from typing import Any, Final
 
+import msgspec
+
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.lines import COLUMNS, Types
 from hubassoc_async.jobs.numbers import integers
 from hubassoc_async.model import AssociationType, ObjectAssociations
 
+_TYPES: Final = b"types"
 _SHARED: Final = 10_000  # tuples of types remembered before starting over
 
 
@@ -54,16 +57,40 @@ class ArrowRows:
 
     def take(self) -> Any:
         """Give what is held as a table, and hold nothing."""
+        return self.unpacked(self.packed())
+
+    def packed(self) -> Any:
+        """Give what is held as a record batch of a quarter of the size, and hold nothing.
+
+        It has one row an id; what types there are is in its schema.
+        """
+        import pyarrow as pa
+
+        ends = _column(self._ends)
+        from_ids = pa.concat_arrays([_numbers([]), *self._from_ids])
+        to_ids = pa.concat_arrays([_numbers([]), *self._to_ids])
+        types = pa.concat_arrays([pa.array([], pa.int32()), *self._types_of])
+        columns = [from_ids, *(pa.ListArray.from_arrays(ends, one) for one in (to_ids, types))]
+        batch = pa.record_batch(columns, names=["from", "to", "types"])
+        batch = batch.replace_schema_metadata({_TYPES: msgspec.json.encode(self._distinct)})
+        self._start()
+        return batch
+
+    def unpacked(self, packed: Any) -> Any:
+        """Give the table of what was packed."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        to_ids = pa.concat_arrays([_numbers([]), *self._to_ids])
-        from_ids = pa.concat_arrays([_numbers([]), *self._from_ids])
-        types = [pa.array([], pa.int32()), *self._types_of]
-        to = pa.ListArray.from_arrays(_column(self._ends), to_ids)
-        lists = pa.array(self._lists, pa.list_(pa.int32())).take(pa.concat_arrays(types))
+        from_ids, to, types = packed.columns
+        codes: dict[AssociationType, int] = {}
+        lists = pa.array(
+            [
+                [codes.setdefault(kind, len(codes)) for kind in distinct]
+                for distinct in _types_in(packed)
+            ],
+            pa.list_(pa.int32()),
+        ).take(types.flatten())
         one, kinds = pc.list_parent_indices(lists), pc.list_flatten(lists)
-        codes = list(self._codes)
 
         def words(values: list[str | None]) -> Any:
             return pa.array(values, pa.string()).dictionary_encode().take(kinds)
@@ -72,12 +99,11 @@ class ArrowRows:
             _constant(self._types[0], len(kinds)),
             from_ids.take(pc.list_parent_indices(to)).take(one),
             _constant(self._types[1], len(kinds)),
-            to_ids.take(one),
+            to.flatten().take(one),
             words([kind.category for kind in codes]),
             pa.array([kind.type_id for kind in codes], pa.int64()).take(kinds),
             words([kind.label for kind in codes]),
         ]
-        self._start()
         return pa.Table.from_arrays(columns, schema=self.schema)
 
     def _numbers_of(self, given: Sequence[Types]) -> Any:
@@ -94,9 +120,8 @@ class ArrowRows:
         """The number of a tuple of types."""
         number = self._known.get(key)
         if number is None:
-            number = self._known[key] = len(self._lists)
-            codes = self._codes
-            self._lists.append([codes.setdefault(kind, len(codes)) for kind in self._shared[key]])
+            number = self._known[key] = len(self._distinct)
+            self._distinct.append(self._shared[key])
         return number
 
     def _start(self) -> None:
@@ -105,11 +130,23 @@ class ArrowRows:
         self._ends = array("i", (0,))
         self._to_ids: list[Any] = []
         self._types_of: list[Any] = []
-        self._codes: dict[AssociationType, int] = {}
-        self._lists: list[list[int]] = []
+        self._distinct: list[Types] = []
         self._known: dict[int, int] = {}
         if len(self._shared) > _SHARED:
             self._shared.clear()
+
+
+def packed_rows(packed: Any) -> int:
+    """How many rows the table of what was packed has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sizes = pa.array([len(types) for types in _types_in(packed)], pa.int64())
+    return pc.sum(sizes.take(packed.column("types").flatten())).as_py() or 0
+
+
+def _types_in(packed: Any) -> list[Types]:
+    return msgspec.json.decode(packed.schema.metadata[_TYPES], type=list[Types])
 
 
 def _numbers(object_ids: Sequence[str]) -> Any:

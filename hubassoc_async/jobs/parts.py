@@ -1,7 +1,8 @@
 """Parquet as the sink of a job: a part for each chunk, hidden until all of them are there.
 
 A Parquet file is read from its end, so one that is not finished cannot be gone back in: parts are
-whole by themselves. They become a folder of that name, or one file, row group by row group.
+whole by themselves. They become a folder of that name; or they are Arrow files, which cost next to
+nothing, and become one Parquet file at the end, row group by row group.
 
 Knows: files. Does not know: how rows become columns, reads.
 """
@@ -10,11 +11,12 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, ClassVar, Final
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.arrow import ArrowRows
+from hubassoc_async.jobs.arrow import ArrowRows, packed_rows
 from hubassoc_async.jobs.files import sync_directory
 from hubassoc_async.jobs.job_sink import SINK, Target
 from hubassoc_async.jobs.journal import JournalError, Mark
@@ -27,6 +29,8 @@ _PART: Final = re.compile(r"part-\d{6,}\.parquet")
 class PartsFolder:
     """A folder of Parquet files, each of some row groups."""
 
+    ending: ClassVar[str] = ".parquet"
+    """Of the name of a part."""
     chunk_ids = 20_000
     chunk_rows = 100_000  # even with some associations of several types: one row group
 
@@ -67,10 +71,7 @@ class PartsFolder:
         """Write one part, if there is any row."""
         self._rows.add(outcomes)
         if self._rows:
-            table = self._rows.take()
-            self._write_part(self._parts, table)
-            self._parts += 1
-            self._written += table.num_rows
+            self._write_part()
         mark.positions[SINK] = {"parts": self._parts, "rows": self._written}
 
     def finish(self) -> str:
@@ -110,7 +111,7 @@ class PartsFolder:
 
     def _appear(self) -> None:
         if not self._parts:
-            self._write_part(0, self._rows.take())  # a folder without a file has no columns
+            self._write_part()  # a folder without a file has no columns
         if self._path.exists():
             self._check_place()
             self._path.rename(self._old)
@@ -131,48 +132,64 @@ class PartsFolder:
         return [self._path / name.name for name in self._part_names()]
 
     def _part_names(self) -> list[Path]:
-        return [_part(self._staging, number) for number in range(self._parts)]
+        return [self._part(number) for number in range(self._parts)]
 
-    def _write_part(self, number: int, table: Any) -> None:
-        path = _part(self._staging, number)
-        with path.open("wb") as file:
-            with open_parquet(file, self._rows) as writer:
-                writer.write_table(table, row_group_size=ROW_GROUP)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_directory(self._staging)
+    def _part(self, number: int) -> Path:
+        return self._staging / f"part-{number:06}{self.ending}"
+
+    def _write_part(self) -> None:
+        """Make what was taken in durable, as the next part."""
+        with _durable(self._part(self._parts)) as file:
+            self._written += self._write(file)
+        self._parts += 1
+
+    def _write(self, file: IO[bytes]) -> int:
+        """Write what was taken in; how many rows that is."""
+        table = self._rows.take()
+        with open_parquet(file, self._rows) as writer:
+            writer.write_table(table, row_group_size=ROW_GROUP)
+        return int(table.num_rows)
 
 
 class PartsFile(PartsFolder):
-    """One Parquet file, put together from its parts at the end."""
+    """One Parquet file, made of its parts at the end."""
+
+    ending = ".arrow"
 
     def _check_place(self) -> None:
         if self._path.exists() and not self._path.is_file():
             raise UsageError(f"{self._path} is no regular file: a job cannot go back in it")
 
+    def _write(self, file: IO[bytes]) -> int:
+        import pyarrow as pa
+
+        packed = self._rows.packed()
+        with pa.ipc.new_file(file, packed.schema) as writer:
+            writer.write_batch(packed)
+        return packed_rows(packed)
+
     def _appear(self) -> None:
         whole = self._staging / "whole"
-        with whole.open("wb") as file:
-            with open_parquet(file, self._rows) as writer:
-                for group in self._row_groups():
-                    writer.write_table(group, row_group_size=ROW_GROUP)
-            file.flush()
-            os.fsync(file.fileno())
+        with _durable(whole) as file, open_parquet(file, self._rows) as writer:
+            for group in self._row_groups():
+                writer.write_table(group, row_group_size=ROW_GROUP)
         whole.replace(self._path)
         sync_directory(self._path.parent)
 
     def _row_groups(self) -> Iterator[Any]:
-        """The rows of all parts again, in full row groups."""
+        """The rows of all parts, in full row groups."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         rest = self._rows.take()
         for part in self._part_names():
-            rows = pa.concat_tables([rest, pq.read_table(part)]).unify_dictionaries()
+            with pa.OSFile(str(part)) as file:
+                rows = self._rows.unpacked(pa.ipc.open_file(file).get_batch(0))
+            if len(rest):
+                rows = pa.concat_tables([rest, rows]).unify_dictionaries()
             full = len(rows) - len(rows) % ROW_GROUP
             if full:
                 yield rows.slice(0, full)
-            rest = rows.slice(full).combine_chunks()
+            rest = rows.slice(full)
         if len(rest):
             yield rest
 
@@ -180,5 +197,11 @@ class PartsFile(PartsFolder):
         return [self._path]
 
 
-def _part(folder: Path, number: int) -> Path:
-    return folder / f"part-{number:06}.parquet"
+@contextmanager
+def _durable(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that is durable when it is closed."""
+    with path.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
