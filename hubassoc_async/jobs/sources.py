@@ -212,7 +212,9 @@ class GivenIds:
 
 def _plain(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
-        text = _unquoted(line.strip())
+        text = line.strip()
+        if text.startswith('"'):
+            text = _unquoted(text)
         if text:
             yield text
 

@@ -85,7 +85,9 @@ class FileIds:
         except SourceError as error:
             self.error = error
         self._ended = len(some) < most
-        return self._seen.new([one if one.isdigit() else _text(one) for one in some])
+        if not "".join(some).isdigit():  # nearly never
+            some = [_text(one) for one in some]
+        return self._seen.new(some)
 
 
 class Spool:
