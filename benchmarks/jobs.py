@@ -90,7 +90,7 @@ def export(url: str, ids: str, target: str, folder: str) -> Exported:
         spec = msgspec.convert({**ends, **known, "base_url": url}, JobSpec)
         journal = Journal.create("export", spec, directory=place)
         origin = msgspec.convert({**ends, "operation": "read"}, Origin)
-        letters = DeadLetters(place / "failures.ndjson", origin.letter)
+        letters = DeadLetters(place / "failures.ndjson", origin.letter, job=journal.key)
         sink = open_job_sink(target, FROM, TO, job="export")
         async with AssociationsClient("token", base_url=url, quota=None) as client:
             job = ExportJob(client, journal, open_ids(ids), sink, letters=letters)

@@ -12,10 +12,11 @@ from hubassoc_async.cli.connecting import STREAM, connecting, connection
 from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export_run import ExportRun
 from hubassoc_async.cli.import_run import ImportRun
-from hubassoc_async.cli.journaled_run import JournaledRun, refusing, run_job
+from hubassoc_async.cli.journaled_run import JournaledRun, failures_line, refusing, run_job
 from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.dead_letters import failures_now
 from hubassoc_async.jobs.job import forget as forget_job
 from hubassoc_async.jobs.job import take_up
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
@@ -69,7 +70,10 @@ def jobs_command(forget: str | None) -> None:
     """List the jobs that were begun, the latest first."""
     if forget is not None:
         with refusing():
-            forget_job(forget)
+            left = forget_job(forget)
+        click.echo(f"job {forget!r} is forgotten", err=True)
+        if left is not None:
+            click.echo(f"  what it had not finished was not removed: {left}", err=True)
         return
     found = jobs()
     if not found:
@@ -109,6 +113,9 @@ def _status_lines(job: JobInfo) -> list[str]:
         f"  begun {local_time(job.created_at)}, last change {local_time(job.changed_at)},"
         f" pid {job.pid}",
     ]
+    failures = failures_now(job)
+    if failures is not None:
+        lines.append(f"  {failures_line(job.state == 'complete', failures)}")
     if job.resume_at is not None:
         lines.append(f"  may go on at {local_time(job.resume_at)}")
     if job.state in ("new", "stopped", "parked"):

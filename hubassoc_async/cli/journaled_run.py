@@ -20,6 +20,7 @@ from hubassoc_async.cli.job_run import Job as Shows
 from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.dead_letters import failures_now
 from hubassoc_async.jobs.job import Job
 from hubassoc_async.jobs.journal import Journal
 from hubassoc_async.jobs.parking import Parked, wait_until
@@ -116,13 +117,18 @@ class JournaledRun(JobRun[P]):
         yield requests_line(progress)
 
     def _files(self) -> Iterator[str]:
-        job, failures = self._job, self._task.failures
+        job, failures = self._job, failures_now(self._task.journal.info)
         if job is not None and job.output is not None and not self._options.quiet:
             yield f"  output: {job.output}"
-        if failures.exists():
-            yield f"  failures: {failures}"
+        if failures is not None:
+            yield f"  {failures_line(job is not None and job.complete, failures)}"
         if job is not None and not job.complete:
             yield f"  go on with: hubassoc resume {job.name}"
+
+
+def failures_line(complete: bool, failures: Path) -> str:
+    """Say where failures are, which are hidden till the job is complete."""
+    return f"failures: {failures}" if complete else f"failures so far: {failures}"
 
 
 @contextmanager

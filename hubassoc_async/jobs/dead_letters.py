@@ -8,6 +8,7 @@ Knows: the lines and the file. Does not know: why something failed, who tries ag
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -97,20 +98,19 @@ class Position(TypedDict):
 
 
 class DeadLetters:
-    """The file of failures of a job that can be resumed; there is none while nothing has failed."""
+    """The file of failures of a job that can be resumed, hidden until the job is complete.
 
-    def __init__(self, path: Path, line: Callable[[Failure], DeadLetter]) -> None:
-        """``line``: makes a line, as ``Origin.letter`` does."""
+    There is none while nothing has failed.
+    """
+
+    def __init__(self, path: Path, line: Callable[[Failure], DeadLetter], *, job: str) -> None:
+        """``line``: makes a line, as ``Origin.letter`` does. ``job``: the key of the job."""
         self.path = path
+        self._part = _hidden(path, job)
         self._line = line
         self._encode = msgspec.json.Encoder().encode_lines
         self._file: IO[bytes] | None = None
         self._digest = _digest()
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything has failed."""
-        return self.path.exists()
 
     def resume(self, position: Position | Literal[0]) -> None:
         """Go back to a position that ``write`` returned; 0 is the beginning: no file.
@@ -120,21 +120,34 @@ class DeadLetters:
         self.close()
         self._digest = _digest()
         if not position:
-            self.path.unlink(missing_ok=True)
+            self._part.unlink(missing_ok=True)
             return
+        # under its name, if the job died just before it could say that it was complete
+        found = self._part if self._part.exists() else self.path
         left = position["bytes"]
-        with self.path.open("rb") as file:
+        with suppress(FileNotFoundError), found.open("rb") as file:
             while left and (block := file.read(min(left, _BLOCK))):
                 self._digest.update(block)
                 left -= len(block)
         if self._digest.hexdigest() != position["digest"]:
             raise JournalError(
-                f"{self.path} is not what the job had written: another job, or somebody, has put"
+                f"{found} is not what the job had written: another job, or somebody, has put"
                 " another file in its place. Put it back, or begin the job again"
             )
-        self._file = self.path.open("r+b", buffering=0)
+        found.replace(self._part)
+        self._file = self._part.open("r+b", buffering=0)
         self._file.truncate(position["bytes"])
         self._file.seek(position["bytes"])
+
+    def finish(self) -> None:
+        """Give the file its name; where nothing has failed, remove that of a job before."""
+        written = self._file is not None
+        self.close()
+        if written:
+            self._part.replace(self.path)
+            sync_directory(self.path.parent)
+        else:
+            self.path.unlink(missing_ok=True)
 
     def write(self, failures: Iterable[Failure]) -> Position | Literal[0]:
         """Append a line for each, durably, and return the position after them."""
@@ -142,7 +155,7 @@ class DeadLetters:
         if lines:
             created = self._file is None
             if self._file is None:
-                self._file = self.path.open("wb", buffering=0)
+                self._file = self._part.open("wb", buffering=0)
             self._digest.update(lines)
             view = memoryview(lines)
             while view:
@@ -164,14 +177,35 @@ class DeadLetters:
 def failures_of(job: JobInfo) -> Path:
     """Where what fails in a job goes: where it was told to, else beside its file.
 
-    That is the target of an export, the source of an import. Where it has none: its journal.
+    That is the target of an export, the source of an import, the plan of a sync. Where it has
+    none: its journal.
     """
     told = job.arguments
     if "failures" in told:
         return Path(told["failures"])
+    if "folder" in told:
+        return Path(told["folder"]) / f"{job.name}.failures.ndjson"
     place = str(told.get("to") or told.get("links") or STDIN)
     file = job.path.with_suffix("") if place == STDIN or "://" in place else Path(place)
     return file.with_name(f"{file.name}.failures.ndjson")
+
+
+def failures_now(job: JobInfo) -> Path | None:
+    """Where what has failed so far is; None when nothing has."""
+    file = failures_of(job)
+    if job.state != "complete":
+        file = _hidden(file, job.key)
+    return file if file.is_file() else None
+
+
+def discard_failures(job: JobInfo) -> None:
+    """Remove those of a job that is given up."""
+    with suppress(OSError):
+        _hidden(failures_of(job), job.key).unlink()
+
+
+def _hidden(path: Path, job: str) -> Path:
+    return path.with_name(f".{path.name}.{job}.part")
 
 
 def _now() -> str:

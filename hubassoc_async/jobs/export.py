@@ -120,6 +120,7 @@ class ExportJob:
             await self._read()
             if not self.stopping:
                 self.output = await whole_in_thread(self._sink.finish)
+                await whole_in_thread(self._letters.finish)
                 self._journal.set_state("complete")
                 self.complete = True
         except BaseException as error:

@@ -124,7 +124,7 @@ class ExportTask(Task[ExportProgress]):
             to_object_type=spec.to_object_type,
             api_version=spec.api_version,
         )
-        letters = DeadLetters(self.failures, origin.letter)
+        letters = DeadLetters(self.failures, origin.letter, job=self.journal.key)
         sink = _sink(self._to, spec, self.journal.key)
         return ExportJob(client, self.journal, self.source, sink, letters=letters)
 

@@ -97,9 +97,8 @@ class ImportTask(Task[ImportProgress]):
         super().close()
 
     def _make(self, client: AssociationsClient) -> ImportJob:
-        letters = DeadLetters(
-            self.failures, self._order.origin(self.journal.spec.api_version).letter
-        )
+        origin = self._order.origin(self.journal.spec.api_version)
+        letters = DeadLetters(self.failures, origin.letter, job=self.journal.key)
         return ImportJob(client, self.journal, self._order, self._source, letters=letters)
 
     def _renew(self) -> None:

@@ -132,6 +132,7 @@ class ImportJob:
             if store is not None:
                 await self._write(store)
             if not self.stopping:
+                self._letters.finish()
                 self._journal.set_state("complete")
                 self.complete = True
         except BaseException as error:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent
+from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
+from hubassoc_async.jobs.dead_letters import discard_failures
 from hubassoc_async.jobs.export_task import ExportTask, Ids, To
 from hubassoc_async.jobs.import_task import ImportTask, Links
 from hubassoc_async.jobs.job_spec import Api, JobInfo
@@ -203,7 +204,7 @@ class Job(Generic[P_co]):
 
     @property
     def failures(self) -> Path:
-        """Where what fails is listed; there is no file when nothing has."""
+        """Where what fails is listed once the job is complete; no file when nothing has failed."""
         return self._task.failures
 
     @property
@@ -288,15 +289,24 @@ def take_up(
         raise
 
 
-def forget(name: str, *, directory: Path | None = None) -> None:
-    """Remove a job and what it has not finished. Raises ``JournalError``."""
+def forget(name: str, *, directory: Path | None = None) -> str | None:
+    """Remove a job and what it has not finished; returns why some of that may still be there.
+
+    Raises ``JournalError``.
+    """
     journal = Journal.open(name, directory=directory)
+    left = None
     try:
         if journal.state != "complete":
-            TASKS[journal.spec.kind].discard(journal)
+            try:
+                TASKS[journal.spec.kind].discard(journal)
+            except (HubAssocError, OSError) as error:  # its folder or its database is gone
+                left = str(error)
+            discard_failures(journal.info)
         journal.remove()
     finally:
         journal.close()
+    return left
 
 
 async def apply_plan(

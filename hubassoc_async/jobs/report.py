@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from hubassoc_async.jobs.dead_letters import DeadLetter, failures_of
+from hubassoc_async.jobs.dead_letters import DeadLetter, failures_now
 from hubassoc_async.jobs.files import open_target
 from hubassoc_async.jobs.journal import JobInfo
 from hubassoc_async.jobs.parking import Park, parks
@@ -51,9 +51,9 @@ def report(job: JobInfo) -> str:
     ]
     if runs:
         sections += _plots(job, runs, rests)
-    failures = _failures(failures_of(job))
-    if failures:
-        sections.append(_section("Failures", failures))
+    failures = failures_now(job)
+    if failures is not None:
+        sections.append(_section("Failures", _failures(failures)))
     sections.append(_section("The job", _table(_described(job))))
     body = "".join(sections)
     return (
@@ -145,8 +145,6 @@ def _thinned(run: Sequence[Sample], most: int) -> Sequence[Sample]:
 
 def _failures(path: Path) -> str:
     """Count what failed, and why."""
-    if not path.is_file():
-        return ""
     decode, found = msgspec.json.Decoder(DeadLetter).decode, Counter[tuple[str, str, bool]]()
     examples: dict[tuple[str, str, bool], str] = {}
     with path.open("rb") as lines:

@@ -90,7 +90,7 @@ class ApplyJob:
         self._plan = plan
         self._undo = undo
         self._stale = stale
-        self._letters = DeadLetters(failures, self._letter)
+        self._letters = DeadLetters(failures, self._letter, job=journal.key)
         self._max_deletes = max_deletes
         self._chunk = chunk
         self._counts = plan.counts(client.api_version)
@@ -130,6 +130,7 @@ class ApplyJob:
                     await self._apply(undo)
                 if not self.stopping:
                     self._list_stale()
+                    self._letters.finish()
                     self._journal.set_state("complete")
                     self.complete = True
         except BaseException as error:

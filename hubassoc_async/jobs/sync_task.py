@@ -28,7 +28,6 @@ class SyncTask(Task[ApplyProgress]):
         """Use ``begin`` or ``resume``. ``own``: whether the plan is closed with the job."""
         super().__init__(journal)
         info = journal.info
-        self.failures = _beside(info, "failures", ".failures.ndjson")
         self.undo = _beside(info, "undo", ".undo")
         self.stale = _beside(info, "stale", ".stale.ndjson")
         self._plan, self._own = plan, own

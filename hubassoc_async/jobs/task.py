@@ -107,15 +107,15 @@ def begin_journal(
 
 
 def _check_failures(journal: Journal) -> None:
-    """Refuse to overwrite the failures of a job that is not complete: it could not go on."""
+    """Refuse to put failures where those of a job that is not complete will be."""
     file = failures_of(journal.info)
     for other in jobs(journal.path.parent):
         writes = other.state == "running" or other.mark.positions.get(FAILURES)
         if other.state != "complete" and writes and failures_of(other) == file:
             journal.remove()
             raise JournalError(
-                f"job {other.name!r} is not complete and has its failures in {file}: go on with it"
-                f" (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"
+                f"job {other.name!r} is not complete and will have its failures in {file}: go on"
+                f" with it (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"
                 f" {other.name}), or name another file for the failures of this one"
             )
 

@@ -37,7 +37,7 @@ def portal() -> Portal:
 @pytest.fixture
 def ids(tmp_path: Path) -> Path:
     path = tmp_path / "ids.csv"
-    path.write_text("id\n" + "".join(f"{1001 + n}\n" for n in range(20_000)))
+    path.write_text("id\nnone\n" + "".join(f"{1001 + n}\n" for n in range(20_000)))
     return path
 
 
@@ -64,10 +64,15 @@ async def test_it_parks_and_is_resumed(portal: Portal, ids: Path, tmp_path: Path
             "status", "night", "--report", "r.html", cwd=tmp_path, HUBASSOC_JOBS=str(jobs)
         )
         assert b"may go on at" in status.out
+        assert b"failures so far: " in status.out
+        assert "failures so far: " in done.err
+        assert not (tmp_path / "x.csv.failures.ndjson").exists()
         assert "parked" in (tmp_path / "r.html").read_text()
         portal.governor.forget()  # the next day
         done = await hubassoc("resume", "night", cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
-    assert done.status == 0, done.err
+    assert done.status == 3, done.err
+    assert [one.name for one in tmp_path.glob("*failures*")] == ["x.csv.failures.ndjson"]
+    assert not list(tmp_path.glob(".*"))
     (rest,) = parks(info.path)
     assert rest.resumed_at is not None
     answered = portal.log.operations["read"] - portal.log.statuses[429]
@@ -121,7 +126,7 @@ def test_it_waits(
         done = CliRunner().invoke(group, [*arguments(served.url, ids), "--wait"])
     finally:
         served.stop()
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 3, done.output
     assert "waiting until" in done.output
     info = find_job("night", tmp_path / "jobs")
     assert info.state == "complete"

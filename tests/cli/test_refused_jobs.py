@@ -97,7 +97,7 @@ def test_journals_have_no_place(here: Path) -> None:
 
 
 def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
-    """Another job that puts its own in their place would make them be lost."""
+    """Another job that puts its own in their place would make one of both be lost."""
     spec = JobSpec(
         kind="export",
         from_object_type="contacts",
@@ -112,5 +112,5 @@ def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
     journal.commit(Mark(items=1, positions={"failures": {"bytes": 1, "digest": ""}}))
     journal.close()
     said = refused(here, "export", *ENDS, "--all", "--to", "x.csv", "--job", "second")
-    assert "job 'first' is not complete and has its failures in" in said
+    assert "job 'first' is not complete and will have its failures in" in said
     assert not has_job("second")

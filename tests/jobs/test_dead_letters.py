@@ -28,9 +28,9 @@ def failure(number: int) -> Failure:
 
 def test_a_line_says_all_that_it_takes_to_try_again(tmp_path: Path) -> None:
     """Operation, types, version and input are on each line, beside reason and correlation id."""
-    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter)
+    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter, job="job")
     letters.write([failure(1001)])
-    letters.close()
+    letters.finish()
     line = msgspec.json.decode(letters.path.read_bytes(), type=dict[str, object])
     assert line.pop("at")
     assert line == {
@@ -64,37 +64,60 @@ def test_lines_are_ids_and_links(tmp_path: Path) -> None:
 
 def test_the_file_goes_back_to_a_position(tmp_path: Path) -> None:
     """What was appended after a position is gone; before anything failed there is no file."""
-    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter)
+    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter, job="job")
     letters.resume(0)
     assert letters.write([]) == 0
-    assert not letters.exists
+    assert not list(tmp_path.iterdir())
     first = letters.write([failure(1), failure(2)])
     letters.write([failure(3)])
     letters.close()
-    again = DeadLetters(letters.path, READ.letter)
+    again = DeadLetters(letters.path, READ.letter, job="job")
     again.resume(first)
     assert again.write([]) == first
     again.write([failure(4)])
-    again.close()
+    again.finish()
     assert [one.from_object_id for one in DECODE(letters.path.read_bytes())] == ["1", "2", "4"]
     again.resume(0)
-    assert not letters.exists
+    again.finish()
+    assert not list(tmp_path.iterdir()), "nothing failed in the end"
 
 
-@pytest.mark.parametrize("how", ["short", "other"])
+def test_the_file_has_its_name_when_it_is_finished(tmp_path: Path) -> None:
+    """Till then that of another job is there; one that died as it finished goes on."""
+    path = tmp_path / "x.ndjson"
+    path.write_text("of a job before")
+    letters = DeadLetters(path, READ.letter, job="job")
+    letters.resume(0)
+    place = letters.write([failure(1)])
+    assert path.read_text() == "of a job before"
+    letters.finish()
+    assert [one.from_object_id for one in DECODE(path.read_bytes())] == ["1"]
+    letters = DeadLetters(path, READ.letter, job="job")
+    letters.resume(place)
+    assert not path.exists()
+    letters.write([failure(2)])
+    letters.finish()
+    assert [one.from_object_id for one in DECODE(path.read_bytes())] == ["1", "2"]
+    assert [one.name for one in tmp_path.iterdir()] == ["x.ndjson"]
+
+
+@pytest.mark.parametrize("how", ["short", "other", "gone"])
 def test_a_file_of_another_job_is_not_gone_on_with(how: str, tmp_path: Path) -> None:
     """The failures of the one would be missing, and those of the other cut off."""
-    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter)
+    letters = DeadLetters(tmp_path / "x.ndjson", READ.letter, job="job")
     letters.resume(0)
     place = letters.write([failure(1), failure(2)])
     letters.close()
-    content = letters.path.read_bytes()
-    other = content[:-1] if how == "short" else content.replace(b'"1"', b'"9"') + content
-    letters.path.write_bytes(other)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.unlink()
+    if how != "gone":
+        other = content[:-1] if how == "short" else content.replace(b'"1"', b'"9"') + content
+        file.write_bytes(other)
     with pytest.raises(JournalError, match="not what the job had written"):
         letters.resume(place)
-    assert letters.path.read_bytes() == other
-    letters.path.write_bytes(content)
+    assert how == "gone" or file.read_bytes() == other
+    file.write_bytes(content)
     letters.resume(place)
     letters.close()
 

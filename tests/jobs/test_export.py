@@ -110,7 +110,7 @@ class World:
             async with AssociationsClient(
                 transport=MemoryTransport(portal), quota=None, api_version="v4", linger=0.01
             ) as client:
-                letters = DeadLetters(self.failures, ORIGIN.letter)
+                letters = DeadLetters(self.failures, ORIGIN.letter, job="job")
                 job = ExportJob(client, journal, source, sink, letters=letters)
                 task = asyncio.create_task(job.run())
                 await task
@@ -248,7 +248,7 @@ async def test_a_stop_waits_for_nobody_for_long(tmp_path: Path) -> None:
     journal = Journal.open("job", directory=world.journals)
     transport = Never()
     async with AssociationsClient(transport=transport, quota=None, concurrency=3) as client:
-        letters = DeadLetters(world.failures, ORIGIN.letter)
+        letters = DeadLetters(world.failures, ORIGIN.letter, job="job")
         sink = open_job_sink(str(world.output), **ENDS, job="job")
         job = ExportJob(client, journal, Listed(IDS), sink, letters=letters)
         task = asyncio.create_task(job.run())
@@ -296,7 +296,7 @@ async def test_a_late_answer_holds_up_the_ids_behind_it(tmp_path: Path) -> None:
     journal = Journal.open("job", directory=world.journals)
     transport = Late()
     async with AssociationsClient(transport=transport, quota=None) as client:
-        letters = DeadLetters(world.failures, ORIGIN.letter)
+        letters = DeadLetters(world.failures, ORIGIN.letter, job="job")
         sink = open_job_sink(str(world.output), **ENDS, job="job")
         job = ExportJob(client, journal, Ends(), sink, letters=letters)
         task = asyncio.create_task(job.run())

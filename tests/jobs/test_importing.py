@@ -67,7 +67,7 @@ class Files:
         with contextlib.closing(journal):
             typed = self.order.operation in ("create", "archive_labels")
             source = open_pairs(self.input, typed=typed)
-            letters = DeadLetters(self.failures, self.order.origin("v4").letter)
+            letters = DeadLetters(self.failures, self.order.origin("v4").letter, job="job")
             async with client_of(made, latency=0.001, quota=None) as client:
                 job = ImportJob(client, journal, self.order, source, letters=letters)
                 if stop_after is not None:
@@ -209,7 +209,7 @@ async def test_a_source_that_says_nothing_does_not_hold_it_up(tmp_path: Path) ->
         with os.fdopen(end, "rb", buffering=0) as pipe, os.fdopen(begin, "wb", 0) as writer:
             writer.write(b"from_object_id,to_object_id\n1,1001\n")
             order = WriteOrder(operation="archive", **ENDS)
-            letters = DeadLetters(tmp_path / "f", order.origin("v4").letter)
+            letters = DeadLetters(tmp_path / "f", order.origin("v4").letter, job="job")
             async with client_of(made, quota=None) as client:
                 job = ImportJob(
                     client, journal, order, open_pairs(pipe, typed=False), letters=letters

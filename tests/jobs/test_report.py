@@ -91,7 +91,7 @@ def test_what_happened_is_on_the_page(journal: Journal, tmp_path: Path) -> None:
     origin = Origin(
         operation="read", from_object_type="contacts", to_object_type="companies", api_version="v4"
     )
-    letters = DeadLetters(failures_of(journal.info), origin.letter)
+    letters = DeadLetters(failures_of(journal.info), origin.letter, job=journal.key)
     letters.write(
         [Failure(str(one), "INTERNAL_ERROR", "<oops>", transient=True) for one in range(3)]
     )
