@@ -46,6 +46,11 @@ class Database:
     table: str | None = None
     query: str | None = None
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is a file that is not there."""
+        return self.kind != "postgresql" and not Path(self.place).exists()
+
     def connect(self, what: str, *, create: bool = False) -> Any:
         """Open a connection that commits nothing by itself but single statements.
 
@@ -55,7 +60,7 @@ class Database:
         if self.kind == "postgresql":
             return _postgresql(what, self)
         path = Path(self.place)
-        if not path.exists() and not create:
+        if self.gone and not create:
             raise FileNotFoundError(2, "there is no such file", self.place)
         if self.kind == "duckdb":
             need(what, "duckdb")

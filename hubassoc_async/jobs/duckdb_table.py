@@ -39,6 +39,16 @@ class DuckdbTable(TableSink):
         ).fetchall()
         return [column for (column,) in rows]
 
+    def _is_view(self, table: str) -> bool:
+        schema, _, name = table.rpartition(".")
+        found = self._run(
+            "SELECT 1 FROM duckdb_views() WHERE database_name = current_database()"
+            " AND lower(view_name) = ? AND lower(schema_name) = coalesce(?, current_schema())",
+            name.lower(),
+            schema.lower() or None,
+        )
+        return found.fetchone() is not None
+
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         self._rows.add(outcomes)
         if not self._rows:

@@ -17,6 +17,7 @@ from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError
 from hubassoc_async.jobs.journal import Journal
 from hubassoc_async.jobs.sources import GivenIds, Source, open_ids
 from hubassoc_async.jobs.spool import Spool
+from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.jobs.task import (
     Task,
     begin_journal,
@@ -74,7 +75,7 @@ class ExportTask(Task[ExportProgress]):
                 target=_target(to),
                 options={"id_column": id_column},
             )
-            _sink(to, spec, "new")
+            _check(to, spec)
             own = places(ids=ids, to=to) | ({"every": True} if ids is None else {})
             journal = begin_journal(name, spec, own | dict(told), directory)
             return cls(journal, source, ids, to)
@@ -161,6 +162,13 @@ def _sink(to: To, spec: JobSpec, key: str) -> JobSink:
     if not isinstance(to, str | Path):
         return to
     return open_job_sink(str(to), spec.from_object_type, spec.to_object_type, job=key)
+
+
+def _check(to: To, spec: JobSpec) -> None:
+    """Refuse what no sink can write to. Raises ``UsageError``."""
+    sink = _sink(to, spec, "new")
+    if isinstance(sink, TableSink):
+        sink.check()
 
 
 def _target(to: To) -> str:

@@ -6,6 +6,7 @@ Knows: psycopg, the text that COPY takes. Does not know: transactions of a job, 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hubassoc_async.jobs.database_urls import quoted
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.job_sink import Target
 from hubassoc_async.jobs.lines import Types
@@ -50,6 +51,13 @@ class PostgresTable(TableSink):
             schema or None,
         ).fetchall()
         return [column for (column,) in rows]
+
+    def _is_view(self, table: str) -> bool:
+        found = self._run(
+            "SELECT 1 FROM pg_class WHERE oid = to_regclass(?) AND relkind NOT IN ('r', 'p')",
+            quoted(table),
+        )
+        return found.fetchone() is not None
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("COPY {staging} FROM STDIN")

@@ -27,6 +27,10 @@ class SqliteTable(TableSink):
         rows = self._run("SELECT name FROM pragma_table_info(?)", name).fetchall()
         return [column for (column,) in rows]
 
+    def _is_view(self, table: str) -> bool:
+        found = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND lower(name) = ?"
+        return self._run(found, table.rpartition(".")[2].lower()).fetchone() is not None
+
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("INSERT INTO {staging} VALUES (?, ?, ?, ?, ?, ?, ?)")
         self._connection.executemany(statement, self._rows(outcomes))

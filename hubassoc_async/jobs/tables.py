@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -54,13 +55,34 @@ class TableSink(ABC):
         *schema, name = self._table.split(".")
         digest = blake2b(target.job.encode(), digest_size=6).hexdigest()
         self._staging = ".".join((*schema, f"{name[:40]}_{digest}"))
+        self._marks = ".".join((*schema, MARKS))
         self._names = {
             "table": quoted(self._table),
             "name": quoted(name),
             "staging": quoted(self._staging),
-            "marks": quoted(".".join((*schema, MARKS))),
+            "marks": quoted(self._marks),
         }
         self._connection: Any = None
+
+    def check(self) -> None:
+        """Refuse a place that could not be taken at the end, before a job is begun.
+
+        Raises ``UsageError``.
+        """
+        place = Path(self._database.place)
+        if self._database.gone:
+            if not place.parent.is_dir():
+                raise UsageError(f"there is no directory {place.parent} for {place.name}")
+            return
+        try:
+            self._open()
+            self._check_place()
+        except SinkError as error:
+            raise UsageError(str(error)) from None
+        except self._database.errors() as error:
+            raise UsageError(f"{self._database.shown} cannot be read: {error}") from None
+        finally:
+            self.abandon()
 
     def resume(self, mark: Mark) -> Mark:
         """Take up what the database has of the job, or begin."""
@@ -106,10 +128,13 @@ class TableSink(ABC):
             self._connection = None
 
     def discard(self) -> None:
-        """Drop the staging table and the mark."""
+        """Drop the staging table and the mark, if there are any."""
+        if self._database.gone:
+            return
         with self._transaction():
             self._run("DROP TABLE IF EXISTS {staging}")
-            self._run("DELETE FROM {marks} WHERE job = ? AND finished = 0", self._job)
+            if self._columns(self._marks):
+                self._run("DELETE FROM {marks} WHERE job = ? AND finished = 0", self._job)
         self.abandon()
 
     @abstractmethod
@@ -123,6 +148,10 @@ class TableSink(ABC):
     @abstractmethod
     def _columns(self, table: str) -> list[str]:
         """The columns of a table, in order; [] when there is none."""
+
+    @abstractmethod
+    def _is_view(self, table: str) -> bool:
+        """Whether what is there of that name is a view, or anything else that is no table."""
 
     def _begun(self) -> Mark | None:
         """How far the database says that the job is; None when it knows nothing of it."""
@@ -161,7 +190,12 @@ class TableSink(ABC):
         return mark
 
     def _check_place(self) -> None:
-        """Refuse to replace a table that is no export."""
+        """Refuse to replace what is no export."""
+        if self._is_view(self._table):
+            raise UsageError(
+                f"{self._database.shown} has a view {self._table}, and an export takes the place of"
+                " tables alone: name another by ?table="
+            )
         there = self._columns(self._table)
         if there and there != list(COLUMNS):
             raise UsageError(

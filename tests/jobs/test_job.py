@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from hubassoc_async.jobs import (
     job,
 )
 from hubassoc_async.jobs.job_sink import LinesFile
+from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 
 ENDS = ("contacts", "companies")
@@ -218,6 +220,20 @@ async def test_every_record(portal: Portal, jobs: Path) -> None:
     assert sorted(one.name for one in Path().iterdir()) == ["ids.csv", "jobs", "x.csv"]
 
 
+@pytest.mark.parametrize("to", ["gone/x.csv", "gone/", "sqlite:///gone/x.db"])
+async def test_a_job_whose_place_is_gone_is_forgotten(to: str, portal: Portal, jobs: Path) -> None:
+    """It is said why nothing was removed, if anything may be left, and nothing is made anew."""
+    Path("gone").mkdir()
+    async with client_of(portal) as client:
+        with Job.export(client, *ENDS, ids="ids.csv", to=to, name="left") as begun:
+            await die_after(begun, 1)
+    shutil.rmtree("gone")
+    left = forget("left")
+    assert left is None or "no directory" in left
+    assert list(jobs.iterdir()) == []
+    assert not Path("gone").exists()
+
+
 async def test_an_import(portal: Portal) -> None:
     """Links that a program has in hand are written once, those that fail are listed."""
     links = [(one, 20_000_000_001 + number % 3) for number, one in enumerate(IDS[:300])]
@@ -276,8 +292,9 @@ async def test_it_rests_until_the_quota_is_new(
     assert Path("x").read_text().split() == IDS
 
 
-async def test_no_password_is_kept(jobs: Path) -> None:
+async def test_no_password_is_kept(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither of the target nor of the input."""
+    monkeypatch.setattr(TableSink, "check", lambda _: None)  # there is no such server
     async with AssociationsClient("t") as client:
         to = "postgresql://me:s3cret@localhost/crm?table=links"
         Job.export(client, *ENDS, ids="ids.csv", to=to, name="one").close()

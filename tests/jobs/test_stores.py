@@ -13,6 +13,7 @@ from hubassoc_async.jobs import parts
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink, public_name
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.sinks import SinkError
+from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 from tests.jobs.stores import (
     CHUNKS,
@@ -225,6 +226,60 @@ def test_a_table_that_is_no_export_is_not_replaced(kind: str, when: str, targets
         assert [name for (name, *_) in connection.execute("SELECT * FROM links").description] == [
             "mine"
         ]
+
+
+@pytest.mark.parametrize("kind", [*TABLES, "matview"])
+def test_a_view_is_no_target(kind: str, targets: Targets) -> None:
+    """It is refused before anything is begun, and where it came while the job ran."""
+    target = targets("postgres" if kind == "matview" else kind)
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    mark = commit(sink, CHUNKS[0], sink.resume(Mark()))
+    sink.abandon()
+    with connect(target) as connection:
+        connection.execute("CREATE TABLE other (x TEXT)")
+        view = "MATERIALIZED VIEW" if kind == "matview" else "VIEW"
+        connection.execute(f"CREATE {view} links AS SELECT * FROM other")
+    with pytest.raises(UsageError, match="has a view links"):
+        sink.check()
+    sink.resume(mark)
+    with pytest.raises(UsageError, match="has a view links"):
+        sink.finish()
+    sink.abandon()
+    with connect(target) as connection:
+        assert connection.execute("SELECT * FROM links").fetchall() == [], "the view is there"
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_place_is_checked_before_it_is_begun(kind: str, targets: Targets) -> None:
+    """Another table is refused, an export is not, and a file that is not there is not made."""
+    target = targets(kind)
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    sink.check()
+    sink.discard()
+    if kind != "postgres":
+        assert not Path(target.partition(":///")[2].partition("?")[0]).exists()
+    export(target)
+    sink.check()
+    with connect(target) as connection:
+        connection.execute("ALTER TABLE links RENAME COLUMN label TO mine")
+    with pytest.raises(UsageError, match="name another"):
+        sink.check()
+
+
+def test_what_is_no_database_is_no_target(tmp_path: Path) -> None:
+    """It is said before a job is begun."""
+    (tmp_path / "x.db").write_text("no database\n" * 1_000)
+    for target, said in (
+        (f"sqlite:///{tmp_path}/x.db", "not a database"),
+        (f"duckdb:///{tmp_path}/x.db", "not a valid DuckDB"),
+        (f"sqlite:///{tmp_path}/no/x.db", "no directory"),
+    ):
+        sink = sink_of(target)
+        assert isinstance(sink, TableSink)
+        with pytest.raises(UsageError, match=said):
+            sink.check()
 
 
 def test_a_folder_that_is_no_export_is_not_replaced(tmp_path: Path) -> None:
