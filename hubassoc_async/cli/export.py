@@ -13,6 +13,7 @@ from hubassoc_async.cli.connecting import STREAM, connecting, connection
 from hubassoc_async.cli.export_run import ExportRun
 from hubassoc_async.cli.journaled_run import refusing, run_job
 from hubassoc_async.cli.told import Telling, ending, ending_of, told
+from hubassoc_async.jobs.database_urls import database_of
 from hubassoc_async.jobs.export_task import ExportTask
 
 _HELP: Final = """Read the associations of very many records, as a job that can be killed.
@@ -47,10 +48,20 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 )
 @click.argument("from_object_type", metavar="FROM")
 @click.argument("to_object_type", metavar="TO")
-@click.option("--ids", metavar="FILE|-", help="Where the ids are; - is stdin.")
+@click.option(
+    "--ids",
+    metavar="FILE|TABLE|-",
+    help="Where the ids are: a file, a folder of Parquet files, the URL of a table; - is stdin.",
+)
 @click.option("--id-column", metavar="NAME", help="CSV column or NDJSON key of the ids.")
 @click.option("--all", "every", is_flag=True, help="Every record of FROM that is not archived.")
-@click.option("--to", required=True, metavar="TARGET", help="Where to write.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="TARGET",
+    help="Where to write: a file (.ndjson, .csv, either with .gz; .parquet), a folder DIR/ of"
+    " Parquet files, or a table: sqlite:///FILE?table=NAME, duckdb:///…, postgresql://….",
+)
 @click.option("--job", metavar="NAME", help="What to call the job.  [default: a name of its own]")
 @click.option(
     "--failures",
@@ -87,7 +98,10 @@ def export(context: click.Context, /, **arguments: Any) -> None:
 def _check_files(arguments: dict[str, Any], how: dict[str, Any]) -> None:
     """Refuse to write two things, or what is read, in one place."""
     to: str = arguments["to"]
-    output = None if "://" in to else Path(to)
+    with refusing():
+        database = database_of(to)
+    at_server = database is not None and database.kind == "postgresql"
+    output = None if at_server else Path(to if database is None else database.place)
     check_files(
         {"--to": output, **job_files(arguments, how, to)}, "--ids", arguments["ids"] or STREAM
     )

@@ -9,6 +9,7 @@ from typing import Any
 from hubassoc_async.jobs.arrow import ArrowRows
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.job_sink import Target
+from hubassoc_async.jobs.sinks import SinkError
 from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 
@@ -26,7 +27,13 @@ class DuckdbTable(TableSink):
         self._rows = ArrowRows(_WHAT, target.from_object_type, target.to_object_type)
 
     def _connect(self) -> Any:
-        return self._database.connect(_WHAT, create=True)
+        connection = self._database.connect(_WHAT, create=True)
+        place = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+        if connection.execute(place).fetchone() == (None,):
+            # a CSV, Parquet or JSON file is taken for views in memory: what is written is lost
+            connection.close()
+            raise SinkError(f"{self._database.shown} is no DuckDB database: name another file")
+        return connection
 
     def _columns(self, table: str) -> list[str]:
         schema, _, name = table.rpartition(".")

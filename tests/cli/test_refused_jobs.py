@@ -52,6 +52,7 @@ def _contents(folder: Path) -> dict[Path, bytes]:
     [
         ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--failures", "ids"),
         ("export", *ENDS, "--ids", "x.csv.failures.ndjson", "--to", "x.csv"),
+        ("export", *ENDS, "--ids", "ids", "--to", "duckdb:///ids?table=links"),
         ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--failures", "./x.csv"),
         ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--report", "ids"),
         ("export", *ENDS, "--ids", "parts/part-000000.parquet", "--to", "parts/"),

@@ -271,9 +271,11 @@ def test_a_place_is_checked_before_it_is_begun(kind: str, targets: Targets) -> N
 def test_what_is_no_database_is_no_target(tmp_path: Path) -> None:
     """It is said before a job is begun."""
     (tmp_path / "x.db").write_text("no database\n" * 1_000)
+    (tmp_path / "x.csv").write_text("id\n1\n")
     for target, said in (
         (f"sqlite:///{tmp_path}/x.db", "not a database"),
         (f"duckdb:///{tmp_path}/x.db", "not a valid DuckDB"),
+        (f"duckdb:///{tmp_path}/x.csv", "is no DuckDB database"),
         (f"sqlite:///{tmp_path}/no/x.db", "no directory"),
     ):
         sink = sink_of(target)
