@@ -53,14 +53,14 @@ def resume(
     how = ending_of(arguments)
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
     with refusing():
-        if ids is not None and find_job(job).spec.kind != "export":
+        info = find_job(job)
+        if info.state == "complete":  # and its inputs may be gone
+            click.echo(f"job {job!r} is complete", err=True)
+            return
+        if ids is not None and info.spec.kind != "export":
             raise UsageError("--ids is for exports")
         task = take_up(job, options.api, source=ids)
-    kind = task.journal.spec.kind
-    if task.journal.state == "complete":
-        task.close()
-        click.echo(f"job {job!r} is complete", err=True)
-        return
+    kind = info.spec.kind
     context.exit(run_job(RUNS[kind], options, task, summary=summary, **how))
 
 

@@ -174,6 +174,7 @@ def _make(
             listed=None if ids is None else open_ids(ids, arguments["id_column"]),
             every=arguments["every"],
             path=path,
+            kept=arguments["plan"] is not None,
             failures=FailureSink(failures, origin.letter),
             summary=None if arguments["apply"] else arguments["summary"],
         ),

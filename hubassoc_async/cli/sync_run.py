@@ -42,6 +42,8 @@ class PlanOptions(JobOptions, kw_only=True):
     listed: Source | None = None
     every: bool = False
     path: Path | None = None
+    kept: bool = False
+    """Whether the plan stays at its path when it is applied."""
     failures: FailureSink
 
     @property
@@ -185,7 +187,7 @@ class PlanRun(JobRun[PlanShown]):
 
     def _files(self) -> Iterator[str]:
         options = self._told
-        if self.plan is not None and options.path is not None:
+        if self.plan is not None and options.kept:
             yield f"  plan: {options.path}"
         if self.progress is not None and self.progress.failed:
             yield "  a later plan may have the records that could not be read"

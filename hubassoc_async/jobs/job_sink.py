@@ -91,8 +91,7 @@ class LinesFile:
         path = target.path
         if path.exists() and not path.is_file():
             raise UsageError(f"{target.name} is no regular file: a job cannot go back in it")
-        if not path.parent.is_dir():
-            raise UsageError(f"there is no directory {path.parent} for {target.name}")
+        check_directory(path)
         self._name = target.name
         self._path = path
         self._part = path.with_name(f".{path.name}.{target.job}.part")
@@ -158,6 +157,14 @@ class LinesFile:
         return (status.st_ino, status.st_size) == (at["inode"], at["bytes"])
 
 
+def check_directory(path: Path) -> None:
+    """Raise ``UsageError`` where no file can be made at a path."""
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no directory {path.parent} for {path.name}")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"no files can be made in {path.parent}: it is not yours to write to")
+
+
 def _ndjson(target: Target) -> JobSink:
     return LinesFile(target, NdjsonLines())
 
@@ -219,10 +226,11 @@ def open_job_sink(target: str, from_object_type: str, to_object_type: str, *, jo
     kind = _kind(target)
     make = SINKS.get(kind)
     if make is None:
+        paths = ", ".join(key for key in SINKS if "://" not in key)
+        urls = ", ".join(f"{key}…" for key in SINKS if "://" in key)
         raise UsageError(
-            f"{public_name(target)!r} names no sink: end it with one of"
-            f" {', '.join(key for key in SINKS if '://' not in key)}"
-            f"{''.join(f', or begin with {key}' for key in SINKS if '://' in key)}"
+            f"{public_name(target)} names no sink: a file or a folder ends with {paths}, and a"
+            f" table is {urls}"
         )
     return make(Target(target, from_object_type, to_object_type, job))
 

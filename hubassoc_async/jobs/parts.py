@@ -18,7 +18,7 @@ from typing import IO, Any, ClassVar, Final
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.arrow import ArrowRows, packed_rows
 from hubassoc_async.jobs.files import sync_directory
-from hubassoc_async.jobs.job_sink import SINK, Target
+from hubassoc_async.jobs.job_sink import SINK, Target, check_directory
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.parquet import ROW_GROUP, open_parquet
 from hubassoc_async.model import ObjectAssociations
@@ -39,8 +39,7 @@ class PartsFolder:
         self._rows = ArrowRows("writing Parquet", target.from_object_type, target.to_object_type)
         self._name = target.name
         self._path = path = target.path
-        if not path.parent.is_dir():
-            raise UsageError(f"there is no directory {path.parent} for {target.name}")
+        check_directory(path)
         self._check_place()
         hidden = f".{path.name}.{target.job}"
         self._staging = path.with_name(f"{hidden}.part")

@@ -18,7 +18,7 @@ import msgspec
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.database_urls import database_of, quoted
-from hubassoc_async.jobs.job_sink import SINK, Target
+from hubassoc_async.jobs.job_sink import SINK, Target, check_directory
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.lines import COLUMNS
 from hubassoc_async.jobs.sinks import SinkError
@@ -69,10 +69,8 @@ class TableSink(ABC):
 
         Raises ``UsageError``.
         """
-        place = Path(self._database.place)
         if self._database.gone:
-            if not place.parent.is_dir():
-                raise UsageError(f"there is no directory {place.parent} for {place.name}")
+            check_directory(Path(self._database.place))
             return
         try:
             self._open()
