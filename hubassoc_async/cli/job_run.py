@@ -221,11 +221,14 @@ class JobRun(ABC, Generic[P]):
         self._console.print(Text(text, style=style), soft_wrap=True)
 
 
-def done_line(title: str, progress: Shown, unit: str) -> str:
-    """Say how much was done in what time."""
-    rate = progress.done / progress.seconds if progress.seconds else 0.0
-    took = _seconds(progress.seconds)
-    return f"{title}: {counted(progress.done, unit)} in {took} ({rate:,.0f} {unit}s/s)"
+def done_line(title: str, progress: Shown, unit: str, *, before: int = 0) -> str:
+    """Say how much was done in what time; ``before``: how much of it in earlier runs."""
+    now = progress.done - before
+    rate = now / progress.seconds if progress.seconds else 0.0
+    done = f"{title}: {counted(progress.done, unit)}"
+    if before:
+        done += f", {now:,} of them in this run,"
+    return f"{done} in {_seconds(progress.seconds)} ({rate:,.0f} {unit}s/s)"
 
 
 def requests_line(progress: Shown) -> str:

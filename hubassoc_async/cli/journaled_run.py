@@ -15,7 +15,7 @@ from rich.console import Console
 
 from hubassoc_async.cli import end_by_signals
 from hubassoc_async.cli.connecting import Connection
-from hubassoc_async.cli.display import Shown, counted, local_time
+from hubassoc_async.cli.display import Shown, local_time
 from hubassoc_async.cli.job_run import Job as Shows
 from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.client import AssociationsClient
@@ -110,9 +110,7 @@ class JournaledRun(JobRun[P]):
         """Nothing is left over."""
 
     def _summary_lines(self, progress: P) -> Iterator[str]:
-        yield done_line(self._options.title, progress, self.unit)
-        if progress.before:
-            yield f"  {counted(progress.before, self.unit)} of them before this run"
+        yield done_line(self._options.title, progress, self.unit, before=progress.before)
         yield self._counts_line(progress)
         yield requests_line(progress)
 

@@ -23,7 +23,8 @@ from hubassoc_async.pacing import quotas_of
 
 _POINTS: Final = 600  # of a line
 _NEAR: Final = 0.5  # seconds: over less, a rate says nothing
-_COLOURS: Final = {"failed": 2, "none": 4, "unchanged": 4}
+_DRAWN: Final = 2.0  # seconds: of less, there is nothing to be seen over time
+_COLOURS: Final = {"failed": 2, "stale": 2, "none": 4, "unchanged": 4, "created": 3, "archived": 5}
 _STYLE: Final = Path(__file__).with_name("report.css")
 
 
@@ -49,7 +50,7 @@ def report(job: JobInfo) -> str:
         _section("Outcomes", _outcomes(job)),
         _section("What it took", _table(_totals(job, runs, rests))),
     ]
-    if runs:
+    if any(run[-1].at - run[0].at >= _DRAWN for run in runs):
         sections += _plots(job, runs, rests)
     failures = failures_now(job)
     if failures is not None:

@@ -84,7 +84,7 @@ async def test_a_signal(
     portal.log.clear()
     done = await hubassoc("resume", "one", "--quota", QUIET_QUOTA, cwd=tmp_path)
     assert done.status == 0, done.err
-    assert f"{done_before} ids of them before this run" in done.err
+    assert f"3,000 ids, {len(IDS) - done_before:,} of them in this run, in " in done.err
     asked = {one for request in portal.requests for one in request.ids}
     assert asked == set(IDS[done_before:])
     check_whole(portal, tmp_path / "x.ndjson")

@@ -82,6 +82,15 @@ def test_a_new_job_has_a_page(journal: Journal) -> None:
     assert "file &lt;b&gt;ids&lt;/b&gt;.csv" in page
 
 
+def test_what_was_over_at_once_is_not_plotted(journal: Journal) -> None:
+    """Empty plots would say that nothing happened."""
+    run(journal, 1_800_000_000.0, 2)
+    journal.commit(Mark(items=3, counts={"created": 1, "archived": 1, "stale": 1}))
+    page = report(journal.info)
+    assert Checked(page).paths == 0
+    assert "1 stale" in page
+
+
 def test_what_happened_is_on_the_page(journal: Journal, tmp_path: Path) -> None:
     """Runs, the rest between them, the quota, what failed and why; thousands of samples are few."""
     done = run(journal, 1_800_000_000.0, 5_000)
