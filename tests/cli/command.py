@@ -50,14 +50,19 @@ async def start(
 
 
 async def finish(process: asyncio.subprocess.Process, stdin: bytes = b"") -> Done:
-    """Wait for a process; the token must be in nothing that it says."""
+    """Wait for a process."""
     out, err = await process.communicate(stdin)
     assert process.returncode is not None
-    said = (err or b"").decode()
+    return checked(process.returncode, out, err or b"")
+
+
+def checked(status: int, out: bytes, err: bytes) -> Done:
+    """What a process said, in which the token must be nowhere."""
+    said = err.decode()
     assert TOKEN not in said
     assert TOKEN.encode() not in out
     assert "Traceback" not in said, said
-    return Done(process.returncode, out, said)
+    return Done(status, out, said)
 
 
 async def hubassoc(*arguments: object, cwd: Path, stdin: bytes = b"", **more: str) -> Done:

@@ -2,11 +2,23 @@
 
 import gzip
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
+
 from tests.jobs.postgres import PASSWORD
-from tests.jobs.stores import KINDS, rows_in, target_of
+from tests.jobs.stores import KINDS, left_beside, rows_in, target_of
+
+
+def size_of_files(at: Path) -> int:
+    """Of all of them, hidden ones too."""
+    total = 0
+    for path in at.rglob("*"):
+        with suppress(FileNotFoundError):  # it has just taken its name
+            total += path.stat().st_size
+    return total
 
 
 class KilledSink(NamedTuple):
@@ -16,6 +28,8 @@ class KilledSink(NamedTuple):
     """What ``--to`` is told, for a directory that is the job's own."""
     content: Callable[[Path], object]
     """What the sink has in the end: bytes or rows, to be compared with an undisturbed run's."""
+    size: Callable[[Path], int] = size_of_files
+    """Bytes that are written, committed or not."""
     environment: Mapping[str, str] = {}
     """What a process needs besides."""
 
@@ -32,16 +46,27 @@ def unpacked(path: Path) -> bytes:
 
 def store(kind: str) -> KilledSink:
     """A sink of typed rows, in the job's directory."""
-    return KilledSink(lambda at: target_of(kind, at), lambda at: rows_in(target_of(kind, at)))
+    return KilledSink(lambda at: target_of(kind, at), lambda at: rows(target_of(kind, at)))
 
 
-def postgres(url: str) -> KilledSink:
-    """A table of the job's own in a database whose URL has a password."""
+def rows(target: str) -> object:
+    """The rows of a target, and what is hidden beside it."""
+    return rows_in(target), left_beside(target)
+
+
+def postgres(url: str, watcher: psycopg.Connection) -> KilledSink:
+    """A table of the job's own in a database whose URL has a password; ``watcher`` looks at it."""
 
     def target(at: Path) -> str:
         return target_of("postgres", at, url, table=at.parent.name)
 
-    return KilledSink(target, lambda at: rows_in(target(at)), {"PGPASSWORD": PASSWORD})
+    def size(_: Path) -> int:
+        found = watcher.execute("SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE oid > 16383")
+        row = found.fetchone()
+        assert row is not None
+        return int(row[0] or 0)
+
+    return KilledSink(target, lambda at: rows(target(at)), size, {"PGPASSWORD": PASSWORD})
 
 
 SINKS: dict[str, KilledSink] = {
