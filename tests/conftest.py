@@ -44,6 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = time.monotonic()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let slow tests on a budget take turns: the first portions of all, then the second ones."""
+    if config.getoption("--slow-budget") is not None:
+        items.sort(key=_portion)
+
+
+def _portion(item: pytest.Item) -> int:
+    """Which portion of a slow test this is, by its parameter of that name."""
+    call = getattr(item, "callspec", None)
+    return call.params.get("portion", 0) if call is not None else 0
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a slow test for which no time is left."""
     budget = item.config.getoption("--slow-budget")

@@ -56,12 +56,12 @@ def test_killed_at_some_steps(target: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", range(4))
-def test_killed_at_every_step(share: int, target: str, tmp_path: Path) -> None:
-    """Every one of them, in shares; steps of which one is like the next are taken by threes."""
+@pytest.mark.parametrize("portion", range(4))
+def test_killed_at_every_step(portion: int, target: str, tmp_path: Path) -> None:
+    """Every one of them, in portions; steps of which one is like the next are taken by threes."""
     marks = tmp_path / "marks"
     last = int(die(target, marks))
-    steps = range(1 + share * 3, last + 12, 12)
+    steps = range(1 + portion * 3, last + 12, 12)
     die(target, marks, *steps)
     for n in steps:
         check(target, n)

@@ -115,10 +115,10 @@ async def test_killed_as_installed(portal: Portal, place: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("sink", NAMES, indirect=True)
-@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("portion", range(10))
 async def test_killed_often(
-    sink: KilledSink, seed: int, portal: Portal, place: Path, request: pytest.FixtureRequest
+    sink: KilledSink, portion: int, portal: Portal, place: Path, request: pytest.FixtureRequest
 ) -> None:
     """Killed at two hundred instants, jobs of each sink do the same."""
     name = request.node.callspec.params["sink"]
-    await kill_exports(name, sink, portal, place, seed)
+    await kill_exports(name, sink, portal, place, 100 + portion)
