@@ -10,9 +10,9 @@ import signal
 import sqlite3
 import time
 from asyncio import sleep
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, closing
-from itertools import chain, cycle, repeat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, closing, suppress
+from itertools import chain, cycle, islice, repeat
 from pathlib import Path
 from random import Random
 from typing import Final, Literal, NamedTuple
@@ -78,12 +78,16 @@ def plan(random: Random, numbers: Sequence[int]) -> Iterator[list[Kill]]:
     """
     triggers = cycle(random.sample(_ON_THE_WAY, len(_ON_THE_WAY)))
     for job, number in enumerate(chain(numbers, repeat(1, _MOST_MORE))):
-        kills = [
-            Kill(next(triggers), random.uniform(0.0, 2 / (number - at + 1))) for at in range(number)
-        ]
+        chosen = [*islice(triggers, number)]
         if job < len(numbers) and job % 2 == 0:
-            kills[-1] = Kill("finish", random.uniform(0.0, 1.0))
-        yield kills
+            chosen[-1] = "finish"
+        yield [Kill(one, random.uniform(0.0, _most(chosen[at:]))) for at, one in enumerate(chosen)]
+
+
+def _most(triggers: list[Trigger]) -> float:
+    """The largest share for the first of some that follow each other over what is left."""
+    on_the_way = sum(one not in ("start", "finish") for one in triggers)
+    return 1.0 if triggers[0] in ("start", "finish") else 2 / (on_the_way + 1)
 
 
 class KilledJob:
@@ -236,6 +240,16 @@ class KilledJob:
     def _bytes(self) -> int:
         """Of what the job writes, where that can be seen before it is committed."""
         raise NotImplementedError
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """Bytes of files that come and go meanwhile."""
+    total = 0
+    with suppress(FileNotFoundError):  # a directory
+        for path in paths:
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+    return total
 
 
 def _since(event: Callable[[], bool], seconds: float) -> Callable[[], bool]:

@@ -2,23 +2,14 @@
 
 import gzip
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 
+from tests.jobs.kill.killing import size_of
 from tests.jobs.postgres import PASSWORD
 from tests.jobs.stores import KINDS, left_beside, rows_in, target_of
-
-
-def size_of_files(at: Path) -> int:
-    """Of all of them, hidden ones too."""
-    total = 0
-    for path in at.rglob("*"):
-        with suppress(FileNotFoundError):  # it has just taken its name
-            total += path.stat().st_size
-    return total
 
 
 class KilledSink(NamedTuple):
@@ -28,7 +19,7 @@ class KilledSink(NamedTuple):
     """What ``--to`` is told, for a directory that is the job's own."""
     content: Callable[[Path], object]
     """What the sink has in the end: bytes or rows, to be compared with an undisturbed run's."""
-    size: Callable[[Path], int] = size_of_files
+    size: Callable[[Path], int] = lambda at: size_of(at.rglob("*"))
     """Bytes that are written, committed or not."""
     environment: Mapping[str, str] = {}
     """What a process needs besides."""

@@ -9,7 +9,7 @@ import pytest
 
 from hubassoc_async.emulator import Portal, PortalServer
 from tests.cli.command import QUIET_QUOTA, TOKEN
-from tests.jobs.kill.killing import KILLS, KilledJob, Kills, kill_jobs
+from tests.jobs.kill.killing import KILLS, KilledJob, Kills, kill_jobs, size_of
 
 OPERATIONS = ("create", "create-default", "archive", "archive-labels")
 CONTACTS = range(1, 1_501)
@@ -74,7 +74,7 @@ class KilledImport(KilledJob):
 
     def _bytes(self) -> int:
         """Of the journal: it grows while the links are loaded and sorted, too."""
-        return sum(path.stat().st_size for path in self.journal.parent.glob("*.sqlite*"))
+        return size_of(self.journal.parent.glob("*.sqlite*"))
 
 
 def associations(portal: Portal) -> dict[tuple[int, int], object]:

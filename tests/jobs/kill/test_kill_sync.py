@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -12,7 +12,7 @@ import pytest
 from hubassoc_async.emulator import Portal, PortalServer
 from hubassoc_async.jobs.plan_file import open_plan
 from tests.cli.command import QUIET_QUOTA
-from tests.jobs.kill.killing import KilledJob, Kills, kill_jobs
+from tests.jobs.kill.killing import KilledJob, Kills, kill_jobs, size_of
 from tests.jobs.kill.processes import Forked
 from tests.jobs.kill.test_kill_import import (
     CONTACTS,
@@ -68,9 +68,7 @@ class KilledSync(KilledJob):
 
     def _bytes(self) -> int:
         """Of the undo file: it grows right before anything is written."""
-        with suppress(FileNotFoundError):
-            return self._undo.stat().st_size
-        return 0
+        return size_of([self._undo])
 
 
 async def kill_syncs(place: Path, seed: int) -> Kills:
