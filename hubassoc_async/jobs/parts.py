@@ -80,6 +80,7 @@ class PartsFolder:
             self._there = True
         shutil.rmtree(self._staging, ignore_errors=True)
         shutil.rmtree(self._old, ignore_errors=True)
+        sync_directory(self._path.parent)  # a job that is complete removes nothing any more
         return self._name
 
     def abandon(self) -> None:
