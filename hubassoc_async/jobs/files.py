@@ -118,6 +118,14 @@ def _is_descriptor(path: Path) -> bool:
     return str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those that it is in, durably, as far as they are not there."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        sync_directory(one.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make durable which files a directory has."""
     try:

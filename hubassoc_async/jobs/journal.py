@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.files import make_directory, sync_directory
 from hubassoc_async.jobs.job_lock import hold, is_held
 from hubassoc_async.jobs.job_spec import JobInfo as JobInfo
 from hubassoc_async.jobs.job_spec import JobSpec as JobSpec
@@ -75,7 +75,7 @@ class Journal:
         cannot be written to.
         """
         directory = directory or jobs_directory()
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         if name is not None:
             return cls._create(name, spec, arguments or {}, directory)
         ends = f"{spec.from_object_type}-{spec.to_object_type}".lower()

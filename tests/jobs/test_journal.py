@@ -60,6 +60,16 @@ def test_it_is_durable_with_each_commit(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_the_way_to_it_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories that are made for it outlast a power cut, as it does."""
+    durable: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda file: durable.add(os.fstat(file).st_ino))
+    state = tmp_path / "state"
+    Journal.create("job", SPEC, directory=state / "hubassoc" / "jobs").close()
+    made = tmp_path, state, state / "hubassoc", state / "hubassoc" / "jobs"
+    assert durable == {one.stat().st_ino for one in made}
+
+
 def test_names(tmp_path: Path) -> None:
     """A job without a name gets one of its own, and a name is taken once."""
     first = Journal.create(None, SPEC, directory=tmp_path)
