@@ -6,18 +6,20 @@ where not. What we counted can be kept in a file, so that a job that is resumed 
 Knows: days in the portal's time zone, SQLite. Does not know: turns, windows.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.protocol.quota import Bucket, RateSignal
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _KEPT_EVERY = 50  # requests: what a crash can lose of the count
 _SCHEMA = """CREATE TABLE IF NOT EXISTS days
@@ -55,6 +57,8 @@ class DailyBudget(Struct, frozen=True, kw_only=True):
         """The time zone. Raises ``UsageError``."""
         if self.time_zone == "UTC":
             return UTC  # also where no time-zone data is installed
+        from zoneinfo import ZoneInfo  # here: few have another zone, and it imports a lot
+
         try:
             return ZoneInfo(self.time_zone)
         except (KeyError, ValueError):
@@ -158,7 +162,7 @@ class DailyCount:
         with _opened(path) as db:
             self._spent = self._kept(db)
 
-    def _kept(self, db: sqlite3.Connection) -> int:
+    def _kept(self, db: "sqlite3.Connection") -> int:
         row = db.execute(
             "SELECT spent FROM days WHERE portal = ? AND bucket = ? AND day = ?",
             [self._budget.portal, self._bucket, self._day],
@@ -167,8 +171,10 @@ class DailyCount:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _opened(path: Path) -> "Iterator[sqlite3.Connection]":
     """The file of counts, in one transaction."""
+    import sqlite3  # here: few keep count in a file
+
     try:
         with closing(sqlite3.connect(path, timeout=5)) as db, db:
             db.execute(_SCHEMA)

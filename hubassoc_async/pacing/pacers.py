@@ -15,7 +15,6 @@ from hubassoc_async.pacing.daily import DailyBudget, DailyCount
 from hubassoc_async.pacing.pacer import Pacer
 from hubassoc_async.pacing.quota import Mode, Quota, Quotas, quotas_of
 from hubassoc_async.pacing.shared import Log, Rule, SharedQuota, SharedWindow
-from hubassoc_async.pacing.shared_file import FileLog
 from hubassoc_async.pacing.shared_redis import RedisLog
 from hubassoc_async.protocol.quota import Bucket
 
@@ -98,6 +97,8 @@ class Pacing:
         rule = Rule.of(shared, quota)
         log: Log
         if shared.url.startswith("file://"):
+            from hubassoc_async.pacing.shared_file import FileLog  # here: it imports sqlite3
+
             log = FileLog(Path(url2pathname(urlsplit(shared.url).path)), name, rule)
         else:
             log = RedisLog(shared.url, name, rule)

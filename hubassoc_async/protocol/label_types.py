@@ -5,7 +5,6 @@ table. Does not know: how definitions are fetched, links, records.
 """
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Final, Literal
 
 from hubassoc_async.errors import UsageError
@@ -223,6 +222,8 @@ class LabelTypes:
                 return f"{_described(turned)} {OTHER_DIRECTION}{self._meant(turned)}"
         labels = {name.casefold(): name for name in DEFAULT_NAMES[:1]}
         labels.update((one.label.casefold(), one.label) for one in self.types if one.label)
+        from difflib import get_close_matches  # here: few ever misspell a label
+
         near = get_close_matches(name.casefold(), labels, n=_NEAREST, cutoff=0.5)
         said = f"{name!r} is no label from {here}"
         if near:
