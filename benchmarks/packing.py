@@ -2,8 +2,7 @@
 
 The whole client reads portals of known page counts over a transport without sockets, on virtual
 time with the latency of a network, so a run of minutes takes seconds and gives the same figures
-each time. The fewest possible is the inputs to be sent (an id, and each of its cursors) over the
-batch size, and no less than the pages of the longest record, which come one after another.
+each time. What is possible ``pages.fewest_requests`` says.
 """
 
 import asyncio
@@ -15,14 +14,12 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.measure import Aim, Result, Size, Table
-from benchmarks.pages import PAGE_SIZE
+from benchmarks.pages import BATCH, PAGE_SIZE, fewest_requests
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator.virtual import run_virtual
 from hubassoc_async.model import ObjectAssociations
 from hubassoc_async.pacing import Quota
 from hubassoc_async.protocol.message import Request, Response
-
-BATCH = 1000
 
 
 class Case(NamedTuple):
@@ -74,8 +71,8 @@ class PagedPortal:
 
     @property
     def fewest(self) -> int:
-        """Requests of a client that fills every batch, as far as cursors let it."""
-        return max(ceil(sum(self.pages) / BATCH), *self.pages)
+        """Requests that no client can do without."""
+        return fewest_requests(self.pages)
 
     async def send(self, request: Request) -> Response:
         """Answer after a while."""

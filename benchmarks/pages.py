@@ -6,12 +6,15 @@ Knows: HubSpot's v4-and-later answers. Does not know: the client, nor who asks.
 import base64
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise, repeat
+from math import ceil
 from typing import NamedTuple
 
 PAGE_SIZE = 500
+BATCH = 1000
+"""Inputs of a request."""
 LABEL, TYPE_ID = "Decision maker", 37
 """Of the links that are created."""
 FIRST_ID = 34_000_000_000
@@ -196,7 +199,19 @@ def created(asked: bytes) -> bytes:
     return b'{"status":"COMPLETE","results":' + listed + b"," + _TIMES + b"}"
 
 
-def batches(ids: list[str], size: int = 1000) -> list[list[str]]:
+def fewest_requests(pages: Sequence[int]) -> int:
+    """Count the requests that no client can do without, for records of so many pages.
+
+    Each page needs a place in a batch. And a record's pages come one after another, the first not
+    before those of all the records before it have their places: a long record among the last
+    takes requests that have little but its cursors. To ask in another order would help who knew
+    beforehand which records are long; by the time a client knows, it has their first pages.
+    """
+    last = max((at // BATCH + count for at, count in enumerate(pages)), default=0)
+    return max(ceil(sum(pages) / BATCH), last)
+
+
+def batches(ids: list[str], size: int = BATCH) -> list[list[str]]:
     """Cut ids into batches of at most ``size``."""
     edges = [*range(0, len(ids), size), len(ids)]
     return [ids[start:end] for start, end in pairwise(edges)]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiolimiter import AsyncLimiter
 
-from benchmarks.pages import batches
+from benchmarks.pages import batches, fewest_requests
 from benchmarks.typed import Page
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import Limits, Portal, Unknowns, build_portal
@@ -30,6 +30,7 @@ from hubassoc_async.protocol.message import Request, Response
 
 SECONDS = 10.0
 """The window that limits count in."""
+PAGE_SIZE = 4
 HEAVY, PAGES = 0.003, 4
 """Share of records that have more than one page, and how many they have."""
 ATTEMPTS = 10
@@ -55,16 +56,13 @@ class Outcome(NamedTuple):
     """429s that were the limit's doing."""
     used: float
     """Requests let through, over the most that the limit lets through in this time."""
+    fewest: int
+    """Requests that no client can do without."""
 
 
-def fewest(ids: int) -> int:
-    """Requests of a client that fills every batch; a record's pages come one after another."""
-    return max(PAGES, ceil((ids + int(ids * HEAVY) * (PAGES - 1)) / 1000))
-
-
-def least_seconds(ids: int, limit: int) -> float:
-    """Time that the fewest requests take at the least, were answers instantaneous."""
-    return (fewest(ids) - 1) // limit * SECONDS
+def least_seconds(requests: int, limit: int) -> float:
+    """Time that requests take at the least, were answers instantaneous."""
+    return (requests - 1) // limit * SECONDS
 
 
 def simulate(way: str, ids: int, limit: int, failing: float) -> Outcome:
@@ -75,9 +73,9 @@ def simulate(way: str, ids: int, limit: int, failing: float) -> Outcome:
         associations=1.0,
         lonely=0.1,
         heavy=HEAVY,
-        heavy_size=4 * (PAGES - 1) + 2,
+        heavy_size=PAGE_SIZE * (PAGES - 1) + 2,
         limits=Limits(associations=limit),
-        unknowns=Unknowns(page_size=4),
+        unknowns=Unknowns(page_size=PAGE_SIZE),
         latency="hubspot",
         log_limit=100 * ids,
         log_bodies=False,
@@ -93,15 +91,18 @@ def simulate(way: str, ids: int, limit: int, failing: float) -> Outcome:
         return done, asyncio.get_running_loop().time()
 
     done, seconds = run_virtual(main())
-    return _judge(portal, done, seconds, limit)
+    return _judge(portal, wanted, done, seconds, limit)
 
 
-def _judge(portal: Portal, done: int, seconds: float, limit: int) -> Outcome:
+def _judge(portal: Portal, wanted: list[str], done: int, seconds: float, limit: int) -> Outcome:
     asked = portal.requests
     rejected = sum(1 for one in asked if one.status == 429)
     windows = int(asked[-1].time // SECONDS) + 1
     used = (len(asked) - rejected) / (windows * limit)
-    return Outcome(done, seconds, len(asked), rejected, used)
+    row = portal.graph.relation("contact", "company").rows()
+    sizes = (len(found[0]) if (found := row(int(one))) else 0 for one in wanted)
+    fewest = fewest_requests([max(1, ceil(size / PAGE_SIZE)) for size in sizes])
+    return Outcome(done, seconds, len(asked), rejected, used, fewest)
 
 
 # -- ways to read: a transport, ids and the limit in, how many ids came out whole out --------------

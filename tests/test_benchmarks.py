@@ -15,7 +15,7 @@ from benchmarks.__main__ import PARTS, main
 from benchmarks.child import Child, call_apart, cost_of
 from benchmarks.limits import outcomes
 from benchmarks.measure import QUICK, Aim, Bars, Lines, Table, spread, table_of
-from benchmarks.pages import CURSORS, SHAPES, Shape, batches, page_of, renderer
+from benchmarks.pages import CURSORS, SHAPES, Shape, batches, fewest_requests, page_of, renderer
 from benchmarks.peers import (
     BATCHES,
     FLOOR,
@@ -32,7 +32,7 @@ from benchmarks.peers import (
 )
 from benchmarks.plots import draw
 from benchmarks.responder import responding
-from benchmarks.world import OURS, SEMAPHORE, fewest, least_seconds, simulate
+from benchmarks.world import OURS, SEMAPHORE, least_seconds, simulate
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=lambda shape: shape.name)
@@ -66,6 +66,26 @@ def test_batches_cut_everything_once() -> None:
     cut = batches(ids)
     assert [each for batch in cut for each in batch] == ids
     assert list(map(len, cut)) == [1000, 1000, 500]
+
+
+@pytest.mark.parametrize(
+    ("pages", "least"),
+    [
+        ([], 0),
+        ([1] * 1000, 1),
+        ([1] * 1001, 2),
+        ([4] + [1] * 999, 4),
+        ([4] + [1] * 2999, 4),
+        ([1] * 2999 + [4], 6),
+        ([2] * 1000, 2),
+        ([2] * 1001, 3),
+    ],
+)
+def test_the_fewest_requests_are_those_that_no_client_can_do_without(
+    pages: list[int], least: int
+) -> None:
+    """Places for all pages, and those of one record one after another, the first in its turn."""
+    assert fewest_requests(pages) == least
 
 
 def test_a_big_portal_is_read_in_almost_the_fewest_requests() -> None:
@@ -123,8 +143,9 @@ def test_under_limits_ours_asks_least_and_loses_nothing() -> None:
     """30,000 ids at 20 requests per 10 s: all whole, no 429; the plain way asks for each cursor."""
     ours, plain = outcomes([(way, 30_000, 20, 0.0) for way in (OURS, SEMAPHORE)])
     assert (ours.done, ours.rejected) == (30_000, 0)
-    assert fewest(30_000) <= ours.requests <= 1.1 * fewest(30_000)
-    assert ours.seconds > least_seconds(30_000, 20) == 10
+    assert ours.fewest == plain.fewest >= 31
+    assert ours.fewest <= ours.requests <= 1.1 * ours.fewest
+    assert ours.seconds > least_seconds(ours.fewest, 20) == 10
     assert plain.requests - plain.rejected == 30 + 90 * 3
     assert plain.rejected
 
