@@ -16,6 +16,10 @@ SPECIFICATIONS = (
 )
 
 STARTED = pytest.StashKey[float]()
+TOLD = "told"
+"""The property of a test that is a line for the end of the run."""
+
+_told: list[str] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,6 +66,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     spent = time.monotonic() - item.config.stash[STARTED]
     if budget is not None and spent > budget and item.get_closest_marker("slow"):
         pytest.skip(f"the slow tests' {budget:g} s are spent")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test tells, also one that ran in another process."""
+    if report.when == "teardown":
+        _told.extend(str(line) for name, line in report.user_properties if name == TOLD)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests told: numbers that a pass alone does not say."""
+    if _told:
+        terminalreporter.section("told by tests")
+    for line in sorted(_told):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
