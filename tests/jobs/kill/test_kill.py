@@ -113,7 +113,6 @@ async def test_killed_as_installed(portal: Portal, place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("sink", NAMES, indirect=True)
 @pytest.mark.parametrize("portion", range(10))
 async def test_killed_often(

@@ -109,7 +109,6 @@ async def test_killed(operation: str, place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("portion", range(10))
 async def test_killed_often(operation: str, portion: int, place: Path) -> None:

@@ -95,7 +95,6 @@ async def test_killed(place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("portion", range(10))
 async def test_killed_often(portion: int, place: Path) -> None:
     """Killed at two hundred instants, it does the same."""
