@@ -223,7 +223,7 @@ class ReadResult(Mapping[str, Associations]):
 
     def unknown(self, ids: Iterable[str]) -> list[str]:
         """Those of some ids that have no outcome: neither found, none nor failed."""
-        known = self._found.keys(), self.failures.keys()
+        known = [some.keys() for some in (self._found, self.failures) if some]
         ids = [*ids]
         if all(some.isdisjoint(ids) for some in known):  # nearly always, and at a third
             return ids

@@ -148,6 +148,10 @@ class Packer(Halving[Batch]):
         for _ in range(min(len(cursors), self.size)):
             object_id, after = cursors.popleft()
             inputs[object_id] = after
-        room = min(len(fresh), self.size - len(inputs))
-        inputs.update(dict.fromkeys(islice(iter(fresh.popleft, None), room)))
+        room = self.size - len(inputs)
+        if len(fresh) > room:
+            inputs.update(dict.fromkeys(islice(iter(fresh.popleft, None), room)))
+        else:
+            inputs.update(dict.fromkeys(fresh))
+            fresh.clear()
         return Batch(inputs)

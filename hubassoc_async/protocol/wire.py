@@ -162,12 +162,14 @@ class ReadCodec(Generic[To]):
     def _decode_slices(self, body: bytes, first: int) -> Steps[Answer]:
         answer = Answer("", [], [], [], [])
         ids: list[str] = []
+        whole = memoryview(body)
         start, turn = first, first if len(body) > _TURN else len(body)
         while end := slice_end(body, start):
             if start >= turn:
                 yield
                 turn += _TURN
-            results = decode(self._results, b"[%b]" % body[start:end], "batch read results")
+            part = b"".join((b"[", whole[start:end], b"]"))
+            results = decode(self._results, part, "batch read results")
             ids += self._add(results, answer)
             start = end + 1
             del results  # not beside the next ones
