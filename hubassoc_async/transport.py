@@ -44,7 +44,7 @@ _CONNECT_SECONDS = 10.0
 # it out of what comes back would cut into the data.
 _SHORTEST_SECRET = 16
 _SEARCHED = 8 * 2**20  # bytes that are searched for it at once: some 2 ms
-_TAKEN = 512 * 2**10  # bytes that are decompressed at once: some 2 ms
+_LARGE = 512 * 2**10  # bytes of a body after which others have a turn at each chunk
 
 
 class Transport(Protocol):
@@ -146,7 +146,6 @@ class AiohttpTransport:
     async def _read(self, answer: aiohttp.ClientResponse, path: str) -> bytes:
         """Read the body as it is decompressed, no further than the limit."""
         body = BytesIO()  # to join 60 MB of chunks at their end takes 40 ms
-        turn = _TAKEN
         async for chunk in answer.content.iter_any():
             body.write(chunk)
             if body.tell() > self._max_bytes:
@@ -154,8 +153,7 @@ class AiohttpTransport:
                 raise ResponseTooLarge(
                     f"the answer to {path} has more than {self._max_bytes} bytes"
                 )
-            if body.tell() > turn:  # what is received and to be decompressed comes without a wait
-                turn += _TAKEN
+            if body.tell() > _LARGE:  # what there is to decompress would come without a wait
                 await asyncio.sleep(0)
         return body.getvalue()
 
