@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice
 from operator import index, lt
 from struct import iter_unpack
 from sys import byteorder
@@ -19,6 +19,8 @@ from hubassoc_async.errors import UsageError
 _MAX_ID = 2**63 - 1  # ids are 12 digits today; HubSpot's own systems hold them as signed 64 bits
 _SCATTER = 0x9E3779B97F4A7C15  # Fibonacci hashing, so that neighbouring ids share no bytes
 _KEY_MASK = 2**64 - 1
+_LONG = 18  # digits that surely fit 63 bits
+_BLOCK = 1 << 11  # characters at least: each block costs some 60 bytes more
 _OBJECT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -109,15 +111,20 @@ class IdSet:
 
     def __init__(self) -> None:
         self._sorted = array("q")
+        self._blocks: list[str] = []  # ids that came after those in order, joined
+        self._size = 0  # of each of these
+        self._last = ""
         self._buckets = [bytearray()]
         self._level = 1  # a power of 2; buckets below _split have been split to twice as many
         self._split = 0
         self._count = 0  # in buckets
 
     def __len__(self) -> int:
-        return len(self._sorted) + self._count
+        blocks = sum(map(len, self._blocks)) // (self._size or 1)
+        return len(self._sorted) + blocks + self._count
 
     def __contains__(self, text: str) -> bool:
+        self._settle()
         place = _place(text)
         return self._is_sorted(text) or _holds(self._bucket(place), place.to_bytes(8, byteorder))
 
@@ -137,8 +144,12 @@ class IdSet:
 
     def new(self, texts: Sequence[str]) -> list[str]:
         """Take texts in; those that are new, each once, in their order. Many at once cost less."""
+        if not self._count and self._follow(texts):
+            return [*texts]
+        self._settle()
         numbers = _numbers(texts)
         if numbers is not None and not self._count and self._ascend(numbers):
+            self._last = texts[-1]
             return [*texts]
         if numbers is None:
             places = [*map(_place, texts)]
@@ -164,6 +175,39 @@ class IdSet:
                 room += self._BUCKET
         self._count = self._BUCKET * len(buckets) - room
         return found
+
+    def _follow(self, texts: Sequence[str]) -> bool:
+        """Take ids in that are all as long and go on in ascending order; nothing else.
+
+        To compare them as texts takes a third of the time of making numbers of them.
+        """
+        if not texts:
+            return True
+        size, joined = len(texts[0]), "".join(texts)
+        if not _digits(joined) or len(joined) != size * len(texts) or max(map(len, texts)) != size:
+            return False
+        first = texts[0]
+        if size > _LONG or first[0] == "0" or (len(self._last), self._last) >= (size, first):
+            return False
+        if not all(map(lt, texts, islice(texts, 1, None))):
+            return False
+        if size != self._size:
+            self._settle()
+            self._size = size
+        if self._blocks and len(self._blocks[-1]) < _BLOCK:
+            self._blocks[-1] += joined
+        else:
+            self._blocks.append(joined)
+        self._last = texts[-1]
+        return True
+
+    def _settle(self) -> None:
+        """Make numbers of what was taken as text, to be searched."""
+        size = self._size
+        for block in self._blocks:
+            texts = [block[at : at + size] for at in range(0, len(block), size)]
+            self._sorted.extend(array("q", [*map(int, texts)]))
+        self._blocks.clear()
 
     def _ascend(self, numbers: Sequence[int]) -> bool:
         """Take ids in that go on in ascending order; nothing else. By passes of C over lists."""
@@ -201,12 +245,17 @@ class IdSet:
 
 def _numbers(texts: Sequence[str]) -> list[int] | None:
     """Texts as numbers; None unless all are ids as they are spelt. By passes of C over all."""
-    digits, lines = "".join(texts), "\n".join(("", *texts, ""))
-    if not digits.isascii() or not digits.encode().isdigit():  # of bytes: in a quarter of the time
+    lines = "\n".join(("", *texts, ""))
+    if not _digits("".join(texts)) or "\n0" in lines or "\n\n" in lines:
         return None
-    if "\n0" in lines or "\n\n" in lines or max(map(len, texts)) > 18:
+    if max(map(len, texts)) > _LONG:
         return None
     return [*map(int, texts)]
+
+
+def _digits(text: str) -> bool:
+    """Whether a text is of plain digits alone; to ask bytes takes a quarter of the time."""
+    return text.isascii() and text.encode().isdigit()
 
 
 def _place(text: str) -> int:

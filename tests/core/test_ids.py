@@ -17,7 +17,9 @@ SPELLINGS = st.integers(0, 2**63 - 1).map(str) | st.text(max_size=5) | st.text("
 BATCHES = st.lists(
     st.lists(SPELLINGS, max_size=50)
     | st.lists(st.integers(0, 500), max_size=50).map(lambda ids: [str(one) for one in sorted(ids)])
-    | st.integers(0, 2**63 - 50).map(lambda first: [str(first + one) for one in range(50)]),
+    | st.integers(0, 2**63 - 50).map(lambda first: [str(first + one) for one in range(50)])
+    | st.lists(st.integers(100, 999), max_size=9).map(lambda ids: [str(one) for one in sorted(ids)])
+    | st.integers(10**17, 10**17 + 99).map(lambda first: [str(first + one) for one in range(99)]),
     max_size=12,
 )
 """Some in ascending order, as most files have them, some not; repeats within and between."""
