@@ -223,7 +223,9 @@ class ExportJob:
         if not chunk:
             return
         whole = [one for one in chunk if isinstance(one, ObjectAssociations)]
-        failed = [one for one in chunk if not isinstance(one, ObjectAssociations)]
+        failed: list[Failure] = []
+        if len(whole) < len(chunk):
+            failed = [one for one in chunk if not isinstance(one, ObjectAssociations)]
         mark = _after(self._mark, whole, failed)
 
         def commit() -> None:

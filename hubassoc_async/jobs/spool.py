@@ -85,7 +85,8 @@ class FileIds:
         except SourceError as error:
             self.error = error
         self._ended = len(some) < most
-        if not "".join(some).isdigit():  # nearly never
+        joined = "".join(some)
+        if not (joined.isascii() and joined.encode().isdigit()):  # nearly never
             some = [_text(one) for one in some]
         return self._seen.new(some)
 
