@@ -111,7 +111,8 @@ class AdaptiveWindow:
         heapq.heappush(self._freed, free)
         self._hear(now, own, signal)
         if signal.rejected:
-            self._fall(slot, now, own)
+            if not self._of_another_limit(signal):
+                self._fall(slot, now, own)
         else:
             self._opening += _OPENS
             self._admit(now, own)
@@ -154,7 +155,7 @@ class AdaptiveWindow:
     def _hear(self, now: float, own: int, signal: RateSignal) -> None:
         if signal.limit is None or signal.remaining is None or not self._trusted:
             return
-        if signal.rejected and signal.remaining > 0:
+        if signal.rejected and signal.remaining > 0 and not self._of_another_limit(signal):
             self._trusted = False  # they speak of another limit than the one that was met
             self._start(self._configured)
             return
@@ -182,6 +183,10 @@ class AdaptiveWindow:
         return max(1.0, self.quota.limit - others - margin)
 
     # what 429s say
+
+    def _of_another_limit(self, signal: RateSignal) -> bool:
+        """Whether a 429 says nothing of this window: a second's, the day's, Cloudflare's."""
+        return signal.policy_seconds not in (None, self.quota.seconds)
 
     def _fall(self, slot: Slot, now: float, own: int) -> None:
         """Leave more room, once for all that were out together."""

@@ -96,9 +96,10 @@ _MOST_RATE_LIMIT_WAIT = 60.0  # Retry-After on a 429 is undocumented: a wild one
 
 # Least wait after a 429, by policyName: the window rolls, so a tenth of it frees a tenth of the
 # quota. Cloudflare's 1015 is a ban of its own, of tens of seconds.
-_POLICY_WAIT = {"TEN_SECONDLY_ROLLING": 1.0, "SECONDLY": 1.0}
+CLOUDFLARE = "CLOUDFLARE_1015"
+"""In the place of a ``policyName``, which Cloudflare's plain ``error code: 1015`` has not."""
+_POLICY_WAIT = {"TEN_SECONDLY_ROLLING": 1.0, "SECONDLY": 1.0, CLOUDFLARE: 10.0}
 _UNNAMED_POLICY_WAIT = 1.0
-_CLOUDFLARE_WAIT = 10.0
 
 # 400s that no halving can help: the path is wrong, not an input.
 _BAD_PATH = re.compile(
@@ -183,11 +184,10 @@ def protocol_problem(message: str, response: Response) -> Problem:
 
 def _rate_limited(response: Response, body: _Body) -> Problem:
     policy = _str(body.policy_name)
+    if policy is None and b"1015" in response.body[:1000]:
+        policy = CLOUDFLARE
     daily = policy is not None and "DAILY" in policy.upper()
-    if policy is not None:
-        least = _POLICY_WAIT.get(policy, _UNNAMED_POLICY_WAIT)
-    else:
-        least = _CLOUDFLARE_WAIT if b"1015" in response.body[:1000] else _UNNAMED_POLICY_WAIT
+    least = _POLICY_WAIT.get(policy or "", _UNNAMED_POLICY_WAIT)
     asked = min(_retry_after(response) or 0.0, _MOST_RATE_LIMIT_WAIT)
     return Problem(
         remedy=Remedy.STOP if daily else Remedy.WAIT,

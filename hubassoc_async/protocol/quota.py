@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.protocol.message import Request, Response
-from hubassoc_async.protocol.problem import problem_of
+from hubassoc_async.protocol.problem import CLOUDFLARE, problem_of
 
 Bucket = Literal["associations", "general", "search"]
 
@@ -33,6 +33,9 @@ class RateSignal(Struct, frozen=True, kw_only=True):
     daily_remaining: int | None = None
     rejected: bool = False
     """Whether the answer is a 429."""
+    policy_seconds: float | None = None
+    """Window of a 429's limit, where that may be another one: 1 for ``SECONDLY``, 0 for a limit
+    without a window, the day's or Cloudflare's ban."""
     day_spent: bool = False
     """Whether it is a 429 of the day's quota."""
     wait: float = 0.0
@@ -41,6 +44,7 @@ class RateSignal(Struct, frozen=True, kw_only=True):
 
 _NOTHING = RateSignal()
 _PREFIX = "x-hubspot-ratelimit-"
+_POLICY_SECONDS = {"SECONDLY": 1.0, CLOUDFLARE: 0.0}
 
 
 def bucket_of(request: Request) -> Bucket:
@@ -57,8 +61,11 @@ def signal_of(response: Response) -> RateSignal:
     if response.status != 429 and not said:
         return _NOTHING
     problem = problem_of(response) if response.status == 429 else None
-    # without a policy it is Cloudflare's, which bans for long; a rolling window asks for nothing
-    asks = problem is not None and ("retry-after" in headers or problem.sub_category is None)
+    policy = problem.sub_category if problem is not None else None
+    day_spent = problem is not None and issubclass(problem.error, DailyQuotaSpent)
+    policy_seconds = 0.0 if day_spent else _POLICY_SECONDS.get(policy or "")
+    # the rolling window asks for no wait of its own; what is not it, or may not be, does
+    asks = "retry-after" in headers or policy is None or policy_seconds is not None
     limit = _whole(headers.get(f"{_PREFIX}max"))
     milliseconds = _whole(headers.get(f"{_PREFIX}interval-milliseconds"))
     return RateSignal(
@@ -68,7 +75,8 @@ def signal_of(response: Response) -> RateSignal:
         daily=_whole(headers.get(f"{_PREFIX}daily")),
         daily_remaining=_whole(headers.get(f"{_PREFIX}daily-remaining")),
         rejected=problem is not None,
-        day_spent=problem is not None and issubclass(problem.error, DailyQuotaSpent),
+        policy_seconds=policy_seconds,
+        day_spent=day_spent,
         wait=problem.wait if problem is not None and asks else 0.0,
     )
 

@@ -21,6 +21,7 @@ from hubassoc_async import (
     AuthError,
     ConnectError,
     HubAssocError,
+    Quota,
     Request,
     ResponseTimeout,
     ResponseTooLarge,
@@ -74,14 +75,18 @@ async def test_each_fault_costs_a_retry_and_no_id(
     """Once in a while everything fails; the read is whole all the same."""
     # the least waits are seconds; a test of real sockets cannot skip them, so they are shortened
     monkeypatch.setattr("hubassoc_async.protocol.problem._LOCKED_WAIT", 0.01)
-    monkeypatch.setattr("hubassoc_async.protocol.problem._CLOUDFLARE_WAIT", 0.01)
     monkeypatch.setattr("hubassoc_async.protocol.problem._UNNAMED_POLICY_WAIT", 0.01)
     monkeypatch.setattr("hubassoc_async.protocol.problem._POLICY_WAIT", {})
     portal = portal_of(20)
     portal.fail(fault, nth=2)
     async with PortalServer(portal) as server:
         client = AssociationsClient(
-            TOKEN, base_url=server.url, retry=QUICK, timeout=1.0, max_response_bytes=2**20
+            TOKEN,
+            base_url=server.url,
+            quota=Quota(100, 2),  # what fills a window at once is over with it
+            retry=QUICK,
+            timeout=1.0,
+            max_response_bytes=2**20,
         )
         async with client:
             result = await client.read("contacts", "companies", range(1, 26))

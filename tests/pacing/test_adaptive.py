@@ -196,6 +196,29 @@ def test_headers_of_another_limit_are_not_believed_after_a_429() -> None:
     assert window.quota == Quota(100, 10)
 
 
+@pytest.mark.parametrize(
+    ("policy_seconds", "other"), [(1.0, True), (0.0, True), (10.0, False), (None, False)]
+)
+def test_a_429_of_another_limit_narrows_nothing(
+    policy_seconds: float | None, *, other: bool
+) -> None:
+    """A second's limit or Cloudflare's ban fills no window: its own wait is all that it costs."""
+
+    def refuse(window: AdaptiveWindow, **said: int) -> None:
+        slot = window.take(4.0)
+        refusal = RateSignal(rejected=True, policy_seconds=policy_seconds, **said)  # type: ignore[arg-type]
+        window.end(slot, 4.1, refusal)
+
+    blind, seeing = AdaptiveWindow(Quota(100, 10)), AdaptiveWindow(Quota(100, 10))
+    for now in (1.0, 2.0, 3.0):
+        blind.end(blind.take(now), now + 0.1, RateSignal())
+    refuse(blind)
+    assert (blind.wait(5.0) == 0) is other
+    refuse(seeing, limit=100, remaining=90)
+    seeing.end(seeing.take(5.0), 5.1, RateSignal(limit=150, remaining=140))
+    assert (seeing.quota.limit == 150) is other  # headers are believed as before
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     limit=st.integers(1, 60),

@@ -66,4 +66,6 @@ def test_a_429_says_how_long_only_if_it_asks_for_it() -> None:
     assert signal_of(Response(429, {"retry-after": "4"}, rolling)).wait == 4.0
     assert signal_of(Response(429, {}, b"error code: 1015")).wait == 10.0
     assert signal_of(Response(429, {}, daily)).day_spent
+    secondly = signal_of(Response(429, {}, rolling.replace(b"TEN_SECONDLY_ROLLING", b"SECONDLY")))
+    assert (secondly.policy_seconds, secondly.wait) == (1.0, 1.0)
     assert not signal_of(Response(503, {}, b"")).rejected
