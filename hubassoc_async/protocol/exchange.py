@@ -106,7 +106,7 @@ class ReadExchange:
         """Take ids; returns the failures of those that are not ids."""
         known, strange = object_ids(ids)
         fresh = self._new(known)
-        self._open.update(dict.fromkeys(fresh))
+        self._open.update(fresh)
         self.packer.extend(fresh)
         failed = self._new(strange)
         self.taken += len(fresh) + len(failed)
@@ -115,12 +115,15 @@ class ReadExchange:
             Failure(text, INVALID_ID, f"{text[:100]!r} {message}", attempts=0) for text in failed
         ]
 
-    def _new(self, texts: list[str]) -> list[str]:
+    def _new(self, texts: dict[str, None]) -> dict[str, None]:
         """Those that are not being read and have not been."""
         open_ = self._open
         if not open_.keys().isdisjoint(texts):
-            texts = [text for text in texts if text not in open_]
-        return texts if self._unknown is None else self._unknown(texts)
+            texts = {text: None for text in texts if text not in open_}
+        if self._unknown is None:
+            return texts
+        new = self._unknown([*texts])
+        return texts if len(new) == len(texts) else dict.fromkeys(new)
 
     def ready(self, *, eager: bool = False) -> bool:
         """Say whether a batch should go now; ``eager`` ends the wait for a fuller one."""
@@ -180,11 +183,7 @@ class ReadExchange:
         """
         if len(batch.inputs) > 1:
             self.in_flight -= 1
-            self.packer.cut(
-                batch,
-                lessons=problem.lessons,
-                probe=not self._any_answer,
-            )
+            self.packer.cut(batch, lessons=problem.lessons, probe=not self._any_answer)
             return []
         if not self._any_answer:
             self._lone_failures += 1

@@ -64,11 +64,11 @@ def _is_number(text: str) -> bool:
     return text.isdigit() and text.isascii() and (text[0] != "0" or text == "0")
 
 
-def object_ids(given: Iterable[object]) -> tuple[list[str], list[str]]:
+def object_ids(given: Iterable[object]) -> tuple[dict[str, None], dict[str, None]]:
     """Sort what was given into ids, as HubSpot spells them, and texts that are none; each once."""
     values = [*given]
     if _are_ids(values):
-        return [*dict.fromkeys(values)], []
+        return dict.fromkeys(values), {}
     known: dict[str, None] = {}
     strange: dict[str, None] = {}
     for value in values:
@@ -77,17 +77,23 @@ def object_ids(given: Iterable[object]) -> tuple[list[str], list[str]]:
             strange[_shown(value)] = None
         else:
             known[text] = None
-    return [*known], [*strange]
+    return known, strange
 
 
 def _are_ids(values: list[Any]) -> TypeGuard[list[str]]:
     """Whether all are ids as they should be spelt: by passes of C, at a third of one by one."""
     try:
-        digits = all(map(str.isdigit, values))
+        text = f",{','.join(values)},"
     except TypeError:
         return False  # not all are texts
-    text = f",{','.join(values)}" if digits else ""
-    return digits and text.isascii() and ",0" not in text and max(map(len, values), default=0) < 19
+    return (
+        text.isascii()
+        and text.replace(",", "").isdigit()
+        and text.count(",") == len(values) + 1
+        and ",," not in text
+        and ",0" not in text
+        and max(map(len, values)) < 19
+    )
 
 
 def _shown(given: object) -> str:

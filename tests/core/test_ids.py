@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.protocol.ids import IdSet, check_object_type, object_id
+from hubassoc_async.protocol.ids import IdSet, check_object_type, object_id, object_ids
 
 SPELLINGS = st.integers(0, 2**63 - 1).map(str) | st.text(max_size=5) | st.text("01", max_size=4)
 
@@ -100,3 +100,22 @@ def test_an_object_type_is_checked_before_it_stands_in_a_path() -> None:
     for bad in ("", "a/b", "..", "a b", "contacts?x", "é", "a%2fb", "x" * 200, None, 5):
         with pytest.raises(UsageError, match="object type"):
             check_object_type(bad)  # type: ignore[arg-type]
+
+
+@given(st.lists(SPELLINGS | st.integers(-1, 50) | st.sampled_from(["", " 7", "1,2", "٣", "0"])))
+def test_many_ids_at_once_are_sorted_as_each_alone(values: list[object]) -> None:
+    """What is an id comes out as HubSpot spells it, what is none as it was given, each once."""
+    alone = [object_id(value) for value in values]
+    known, strange = map(list, object_ids(values))
+    assert known == [*dict.fromkeys(one for one in alone if one is not None)]
+    odd = (str(value) for value, one in zip(values, alone, strict=True) if one is None)
+    assert strange == [*dict.fromkeys(odd)]
+
+
+@given(st.lists(st.integers(1, 10**18 - 1).map(str)), st.none() | SPELLINGS)
+def test_plain_ids_with_at_most_one_odd_one_among_them(ids: list[str], odd: str | None) -> None:
+    """The passes that find all of them plain are not fooled by one that is not."""
+    values = [*ids] if odd is None else [*ids, odd, *ids]
+    known, strange = map(list, object_ids(values))
+    assert strange == [one for one in [odd] if one is not None and object_id(one) is None]
+    assert known == [*dict.fromkeys(map(object_id, filter(object_id, values)))]
