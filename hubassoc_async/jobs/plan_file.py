@@ -98,7 +98,8 @@ class MaxDeletes(Struct, frozen=True):
         if archive > (there * self.most / 100 if self.percent else self.most):
             of = f"{self.most:g}% of the {there:,} there are" if self.percent else f"{self.most:,g}"
             raise PlanError(
-                f"the plan removes {archive:,} associations, at most {of} may be:"
+                f"the plan removes {archive:,} association{'s' if archive != 1 else ''}, at most"
+                f" {of} may be:"
                 " nothing was written"
             )
 

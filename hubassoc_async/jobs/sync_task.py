@@ -98,6 +98,13 @@ class SyncTask(Task[ApplyProgress]):
             plan.close()
             raise
 
+    @staticmethod
+    def discard(journal: Journal) -> None:
+        """Remove a plan that was made for the job alone, beside its journal."""
+        plan = Path(journal.arguments.get("plan", ""))
+        if plan.parent == journal.path.parent.resolve():
+            plan.unlink(missing_ok=True)
+
     @property
     def undoable(self) -> bool:
         """Whether the undo file is there, and is this plan's."""

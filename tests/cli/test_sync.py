@@ -78,10 +78,11 @@ async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: 
 
         made = await run("--desired", "links.csv", "--plan", "p.plan")
         assert made.status == 0, made.err
+        assert "plan: p.plan" in made.err
         assert state(portal) == BEFORE
         refused = await run("--plan", "p.plan", "--apply", "--max-deletes", "30%")
         assert refused.status == 2
-        assert "removes 1 associations, at most 30% of the 3" in refused.err
+        assert "removes 1 association, at most 30% of the 3" in refused.err
         assert state(portal) == BEFORE
         options = ("--max-deletes", "40%", "--job", "monday", "--summary", "s.json")
         applied = await run("--plan", "p.plan", "--apply", *options)
@@ -96,6 +97,9 @@ async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: 
         undone = await run("--plan", "monday.undo", "--apply")
         assert undone.status == 0, undone.err
         assert state(portal) == BEFORE
+        (tmp_path / "p.plan").unlink()
+        done = await sync(server.url, tmp_path, "monday", command="resume")
+        assert (done.status, "job 'monday' is complete" in done.err) == (0, True)
 
 
 async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path) -> None:
@@ -128,6 +132,7 @@ async def test_listed_records_without_desired_links_lose_all(
         everyone = ("--scope", "listed", "--all", "--desired", "links.csv", "--apply")
         done = await sync(server.url, tmp_path, *everyone)
     assert done.status == 0, done.err
+    assert "plan: " not in done.err
     assert state(portal) == {pair: types for pair, types in AFTER.items() if pair[0] < 3}
     assert not list((tmp_path / "jobs").glob("*.plan")), "a plan nobody asked for is not kept"
 
@@ -230,6 +235,7 @@ async def test_a_killed_apply_is_resumed(portal: Portal, tmp_path: Path) -> None
         assert done.status == 0, done.err
         assert state(portal) == AFTER
         assert "1 created, 2 relabelled, 1 archived, 0 were so already" in done.err
+        assert not list((tmp_path / "jobs").glob("*.plan"))
         undone = await sync(server.url, tmp_path, "--plan", "j.undo", "--apply")
         assert undone.status == 0, undone.err
     assert state(portal) == BEFORE
