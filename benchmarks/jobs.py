@@ -136,7 +136,7 @@ def _compare(url: str, folder: Path, size: Size) -> Iterator[Result]:
                 past.append(found.cpu / reading)
         rows += [(f"{name}, {order} ids", spread(past)) for name, past in ratios.items()]
         for name, past in ratios.items():
-            what = f"CPU of an export of {count:,} {order} ids to {name} over that of reading"
+            what = f"CPU of an export of {count:,} {order} ids to {name} over that of {READ}"
             yield Aim(what, MOST_CPU, median(past))
     yield Table(f"Exports of {count:,} ids", (f"to, of {count:,} ids", f"CPU / {READ}'s"), rows)
 
