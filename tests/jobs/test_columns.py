@@ -61,8 +61,8 @@ def test_ids_from_a_database(kind: str, filled: Filled) -> None:
     assert source.skipped == 1
     assert source.path is None, "it is not read again"
     with connect(f"{url}table=x") as connection:
-        connection.execute("CREATE VIEW some AS SELECT * FROM contacts WHERE hs_object_id < 4")
-    assert list(open_ids(f"{url}table=some")) == ["1", "2", "3"], "a view is as good as a table"
+        connection.execute("CREATE VIEW few AS SELECT * FROM contacts WHERE hs_object_id < 4")
+    assert list(open_ids(f"{url}table=few")) == ["1", "2", "3"], "a view is as good as a table"
     query = "select hs_object_id + 1 as x from contacts where name like 'n%7' and 1 < 2&1<3"
     query = query.partition("&")[0] + " order by 1 desc limit 3"
     assert list(open_ids(f"{url}query={query}")) == ["24998", "24988", "24978"]

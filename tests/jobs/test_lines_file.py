@@ -47,7 +47,7 @@ def whole(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(CHUNKS)), max_size=4), st.integers(0, 50))
 def test_going_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, deaths: list[int], torn: int

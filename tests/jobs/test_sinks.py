@@ -154,7 +154,7 @@ def test_csv_round_trip(some: list[list[ObjectAssociations]], packed: bool) -> N
 
 
 @given(some=batches(), group=st.integers(1, 9))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_parquet_round_trip(some: list[list[ObjectAssociations]], group: int) -> None:
     """What was written to Parquet comes back row by row, in row groups of bounded size."""
     with pytest.MonkeyPatch.context() as patch:
