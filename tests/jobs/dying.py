@@ -4,9 +4,10 @@ An export that is all sink (chunks are there at once, the journal is a file) run
 process that kills itself at its nth step: a step is a call that the sinks' modules make or take.
 Another process then goes on with it to the end. Both are told on the command line:
 
-    python -m tests.jobs.dying TARGET STEP [STEP …]     {n} in TARGET is the step
+    python -m tests.jobs.dying TARGET FOLDER STEPS     {n} in TARGET is the step
 
-prints how many steps an undisturbed export has, and then kills one export at each step.
+makes an undisturbed export, whose {n} is "all", and kills one at each of some steps, which it
+prints: a number of them, spread over all, or "first:by" for those from the first on.
 """
 
 import os
@@ -86,20 +87,30 @@ def run(target: str, journal: Path, last: int = NEVER) -> int:
         os._exit(1)
     sys.setprofile(None)
     if last == NEVER:
-        sys.stdout.write(str(steps.count))
-        sys.stdout.flush()
+        journal.with_name("steps").write_text(str(steps.count))
     os._exit(0)
 
 
-def main(target: str, folder: Path, steps: list[int]) -> None:
-    """Say how many steps there are, or kill at each of some."""
+def spread(steps: str, last: int) -> list[int]:
+    """Some of the steps up to the last, as they are told on the command line."""
+    if ":" in steps:
+        first, by = map(int, steps.split(":"))
+        return [*range(first, last + by, by)]
+    return [1 + (last - 2) * at // (int(steps) - 1) for at in range(int(steps))]
+
+
+def main(target: str, folder: Path, steps: str) -> None:
+    """Export undisturbed, and then kill at each of some steps."""
     sync_directory(folder)
-    if not steps:
-        assert run(target.format(n="all"), folder / "all.mark") == 0
-    for n in steps:
+    assert run(target.format(n="all"), folder / "all.mark") == 0
+    last = int((folder / "steps").read_text())
+    assert last > 100
+    sys.stdout.write(f"{' '.join(map(str, spread(steps, last)))}\n")
+    sys.stdout.flush()
+    for n in spread(steps, last):
         assert run(target.format(n=n), folder / f"{n}.mark", n) in (0, -signal.SIGKILL)
         assert run(target.format(n=n), folder / f"{n}.mark") == 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), [int(step) for step in sys.argv[3:]])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

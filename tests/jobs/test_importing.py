@@ -133,6 +133,10 @@ async def test_each_pair_is_written_once(tmp_path: Path) -> None:
     assert unknown.label == "Gold partner"
 
 
+CALM: list[dict[tuple[int, int], frozenset[int]]] = []
+"""What an undisturbed job leaves, once it has run."""
+
+
 @settings(max_examples=8, deadline=None)
 @given(stops=st.lists(st.integers(1, 12), max_size=6))
 def test_a_job_that_is_stopped_goes_on_where_it_was(
@@ -153,11 +157,13 @@ def test_a_job_that_is_stopped_goes_on_where_it_was(
         progress = files.progress
         assert (progress.done, progress.written, progress.failed) == (602, 600, 2)
         assert [one.from_object_id for one in files.letters()] == ["77", "200"]
-        (directory / "other").mkdir()
-        await Files(directory / "other", links).run(undisturbed)
+        if not CALM:
+            (directory / "other").mkdir()
+            await Files(directory / "other", links).run(undisturbed)
+            CALM.append(state(undisturbed))
 
     asyncio.run(main())
-    assert state(made) == state(undisturbed)
+    assert state(made) == CALM[0]
 
 
 @pytest.mark.parametrize("operation", ["archive", "archive_labels"])
