@@ -223,6 +223,11 @@ def open_job_sink(target: str, from_object_type: str, to_object_type: str, *, jo
 
     Raises ``UsageError`` for a target that no sink takes, or whose library is missing.
     """
+    if target == "-":
+        raise UsageError(
+            "a job goes back in what it has written, and in standard output nothing can:"
+            " hubassoc read --output - writes to it"
+        )
     kind = _kind(target)
     make = SINKS.get(kind)
     if make is None:

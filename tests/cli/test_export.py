@@ -244,6 +244,7 @@ async def test_jobs_are_listed_and_forgotten(
         (["--to", "x.csv"], "say which records"),
         (["--to", "x.csv", "--all", "--ids", "ids"], "say which records"),
         (["--to", "x.txt", "--all"], "names no sink"),
+        (["--to", "-", "--all"], "in standard output nothing can"),
         (["--to", "x.csv", "--all", "--job", "../x"], "cannot be the name of a job"),
         (["--to", "no/x.csv", "--all"], "there is no directory"),
         (["--to", "x.csv", "--ids", "missing"], "cannot read missing"),
