@@ -1,10 +1,12 @@
-"""What tests of jobs share: a PostgreSQL server, and databases of it."""
+"""What tests of jobs share: a PostgreSQL server, databases of it, targets of all kinds."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.jobs.postgres import Server, serving
+from tests.jobs.stores import Targets, target_of
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,14 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
     url = postgres_server.new()
     yield url
     postgres_server.drop(url)
+
+
+@pytest.fixture
+def targets(tmp_path: Path, request: pytest.FixtureRequest) -> Targets:
+    """Make a target of a kind; PostgreSQL is started only for its own."""
+
+    def make(kind: str) -> str:
+        url = request.getfixturevalue("postgres_url") if kind == "postgres" else None
+        return target_of(kind, tmp_path, url)
+
+    return make

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import psycopg
 import pyarrow.parquet as pq
 
 from hubassoc_async.jobs.database_urls import database_of, quoted
+from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
+from hubassoc_async.jobs.journal import Mark
 from hubassoc_async.jobs.lines import COLUMNS
 from hubassoc_async.model import Association, AssociationType, ObjectAssociations
 
@@ -18,6 +20,8 @@ KINDS = ("folder", "parquet", "sqlite", "duckdb", "postgres")
 TABLES = ("sqlite", "duckdb", "postgres")
 
 Row = tuple[Any, ...]
+Targets = Callable[[str], str]
+"""Makes a target of a kind."""
 
 PLAIN = (AssociationType("HUBSPOT_DEFINED", 279),)
 ODD = (
@@ -146,3 +150,25 @@ def remove(target: str) -> None:
     """Remove a file or a folder."""
     path = Path(target)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def sink_of(target: str, job: str = "job-1") -> JobSink:
+    return open_job_sink(target, "contacts", "companies", job=job)
+
+
+def commit(sink: JobSink, chunk: tuple[ObjectAssociations, ...], after: Mark) -> Mark:
+    mark = Mark(items=after.items + len(chunk), positions=dict(after.positions))
+    sink.commit(chunk, mark)
+    return mark
+
+
+def export(
+    target: str, chunks: tuple[tuple[ObjectAssociations, ...], ...] = CHUNKS, job: str = "j"
+) -> Mark:
+    """Run a whole export."""
+    sink = sink_of(target, job)
+    mark = sink.resume(Mark())
+    for chunk in chunks:
+        mark = commit(sink, chunk, mark)
+    sink.finish()
+    return mark

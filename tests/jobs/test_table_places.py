@@ -1,0 +1,164 @@
+"""Tables as targets of a job: which are replaced, and which are left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.journal import JournalError, Mark
+from hubassoc_async.jobs.sinks import SinkError
+from hubassoc_async.jobs.tables import TableSink
+from tests.jobs.stores import (
+    CHUNKS,
+    TABLES,
+    Targets,
+    commit,
+    connect,
+    export,
+    left_beside,
+    rows_in,
+    rows_of,
+    sink_of,
+    tables_in,
+)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_staging_table_that_is_gone_is_missed(kind: str, targets: Targets) -> None:
+    """The database knows the job, but not its rows."""
+    target = targets(kind)
+    sink = sink_of(target)
+    mark = commit(sink, CHUNKS[0], sink.resume(Mark()))
+    sink.abandon()
+    (staging,) = left_beside(target)
+    with connect(target) as connection:
+        connection.execute(f"DROP TABLE {staging}")
+    with pytest.raises(JournalError, match=staging):
+        sink_of(target).resume(mark)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_table_that_is_no_export_is_not_replaced(kind: str, when: str, targets: Targets) -> None:
+    """Neither one that was there, nor one that came while the job ran."""
+    target = targets(kind)
+
+    def put() -> None:
+        with connect(target) as connection:
+            connection.execute("CREATE TABLE links (mine TEXT)")
+
+    sink = sink_of(target)
+    if when == "before":
+        put()
+        with pytest.raises(UsageError, match="name another"):
+            sink.resume(Mark())
+    else:
+        mark = commit(sink, CHUNKS[0], sink.resume(Mark()))
+        sink.abandon()
+        put()
+        sink.resume(mark)
+        with pytest.raises(UsageError, match="name another"):
+            sink.finish()
+    sink.abandon()
+    with connect(target) as connection:
+        assert [name for (name, *_) in connection.execute("SELECT * FROM links").description] == [
+            "mine"
+        ]
+
+
+@pytest.mark.parametrize("kind", [*TABLES, "matview"])
+def test_a_view_is_no_target(kind: str, targets: Targets) -> None:
+    """It is refused before anything is begun, and where it came while the job ran."""
+    target = targets("postgres" if kind == "matview" else kind)
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    mark = commit(sink, CHUNKS[0], sink.resume(Mark()))
+    sink.abandon()
+    with connect(target) as connection:
+        connection.execute("CREATE TABLE other (x TEXT)")
+        view = "MATERIALIZED VIEW" if kind == "matview" else "VIEW"
+        connection.execute(f"CREATE {view} links AS SELECT * FROM other")
+    with pytest.raises(UsageError, match="has a view links"):
+        sink.check()
+    sink.resume(mark)
+    with pytest.raises(UsageError, match="has a view links"):
+        sink.finish()
+    sink.abandon()
+    with connect(target) as connection:
+        assert connection.execute("SELECT * FROM links").fetchall() == [], "the view is there"
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_place_is_checked_before_it_is_begun(kind: str, targets: Targets) -> None:
+    """Another table is refused, an export is not, and a file that is not there is not made."""
+    target = targets(kind)
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    sink.check()
+    sink.discard()
+    if kind != "postgres":
+        assert not Path(target.partition(":///")[2].partition("?")[0]).exists()
+    export(target)
+    sink.check()
+    with connect(target) as connection:
+        connection.execute("ALTER TABLE links RENAME COLUMN label TO mine")
+    with pytest.raises(UsageError, match="name another"):
+        sink.check()
+
+
+def test_what_is_no_database_is_no_target(tmp_path: Path) -> None:
+    """It is said before a job is begun."""
+    (tmp_path / "x.db").write_text("no database\n" * 1_000)
+    (tmp_path / "x.csv").write_text("id\n1\n")
+    for target, said in (
+        (f"sqlite:///{tmp_path}/x.db", "not a database"),
+        (f"duckdb:///{tmp_path}/x.db", "not a valid DuckDB"),
+        (f"duckdb:///{tmp_path}/x.csv", "is no DuckDB database"),
+        (f"sqlite:///{tmp_path}/no/x.db", "no directory"),
+    ):
+        sink = sink_of(target)
+        assert isinstance(sink, TableSink)
+        with pytest.raises(UsageError, match=said):
+            sink.check()
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_other_tables_are_left_alone(kind: str, targets: Targets) -> None:
+    """Only the table, its staging table and that of jobs are touched."""
+    target = targets(kind)
+    with connect(target) as connection:
+        connection.execute("CREATE TABLE other (x TEXT)")
+    export(target)
+    assert tables_in(target) == {"other", "links", "hubassoc_jobs"}
+
+
+@pytest.mark.parametrize("kind", ["postgres", "duckdb"])
+def test_a_table_may_be_in_a_schema(kind: str, targets: Targets) -> None:
+    """``table=crm.links``, with everything that belongs to it."""
+    target = targets(kind).replace("table=links", "table=crm.links")
+    with pytest.raises(SinkError, match="crm"):
+        sink_of(target).resume(Mark())
+    with connect(target) as connection:
+        connection.execute("CREATE SCHEMA crm")
+    export(target)
+    assert rows_in(target) == rows_of(CHUNKS)
+
+
+def test_without_a_name_it_is_associations(tmp_path: Path) -> None:
+    """The default table."""
+    assert export(f"sqlite:///{tmp_path}/x.db").items == 9
+    assert rows_in(f"sqlite:///{tmp_path}/x.db?table=associations") == rows_of(CHUNKS)
+
+
+def test_another_schema_is_left_alone(postgres_url: str) -> None:
+    """What is found by the search path, but not where the job writes, is not replaced."""
+    target = f"{postgres_url}&table=links&options=-csearch_path%3Dmine,public"
+    with connect(target) as connection:
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute("CREATE TABLE public.links (x TEXT)")
+    export(target)
+    export(target, CHUNKS[:1], "later")
+    with connect(target) as connection:
+        assert connection.execute("SELECT * FROM public.links").fetchall() == []
+        (rows,) = connection.execute("SELECT count(*) FROM mine.links").fetchone()
+    assert rows == len(rows_of(CHUNKS[:1]))
