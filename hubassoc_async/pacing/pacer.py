@@ -94,6 +94,7 @@ class Pacer:
         self._out = 0  # turns that were given and not ended
         self._paused_until = -inf
         self._probing = False  # after a pause for a 429: one at a time until one is admitted
+        self._probe: Slot | None = None  # the one that is out
         self._refusals = 0  # probes refused in a row
         self._resumed = -inf
         self._closed = False
@@ -118,7 +119,7 @@ class Pacer:
 
     def end(self, slot: Slot, signal: RateSignal | None) -> None:
         """Take a turn back, with what the answer says, or None without one. For ``Turn``."""
-        self._out -= 1
+        self._back(slot)
         now = self._clock.time()
         if self._window is not None:
             self._window.end(slot, now, signal)
@@ -133,7 +134,7 @@ class Pacer:
 
     def cancel(self, slot: Slot) -> None:
         """Take back a turn in which nothing was sent. For ``Turn``."""
-        self._out -= 1
+        self._back(slot)
         if self._daily is not None:
             self._daily.give_back()
         if self._window is not None:
@@ -169,6 +170,11 @@ class Pacer:
         finally:
             if self._shared is not None:
                 await self._shared.aclose()
+
+    def _back(self, slot: Slot) -> None:
+        self._out -= 1
+        if slot is self._probe:
+            self._probe = None
 
     def _refused(self, slot: Slot, now: float, signal: RateSignal) -> None:
         """Pause after a 429, then send one at a time until one is admitted.
@@ -216,6 +222,8 @@ class Pacer:
                     now = self._clock.time()
                     slot = Slot(now) if self._window is None else self._window.take(now)
                     self._out += 1
+                    if self._probing:
+                        self._probe = slot
                     waiter.set_result(slot)
         except Exception as error:
             # The day's quota is spent or its file out of reach, or the shared quota is. And
@@ -251,6 +259,6 @@ class Pacer:
         """Seconds until a turn may be given, as far as is known now."""
         if self.paused > 0:
             return self.paused
-        if self._probing and self._out:
+        if self._probe is not None:
             return inf
         return 0.0 if self._window is None else self._window.wait(self._clock.time())

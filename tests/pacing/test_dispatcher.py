@@ -7,6 +7,7 @@ import pytest
 from aiolimiter import AsyncLimiter
 
 from hubassoc_async.pacing import Mode, Pacer, Quota
+from hubassoc_async.protocol.quota import RateSignal
 from tests.virtual_time import on_virtual_time, run_virtual
 
 
@@ -96,4 +97,24 @@ async def test_a_pause_that_ends_wakes_whoever_waits_and_asks_nothing_meanwhile(
     for task in waiting:
         (await task).release(answered=True)
     assert loop.time() - started < 2
+    await pacer.aclose()
+
+
+@on_virtual_time
+async def test_after_a_refusal_one_asks_whether_it_is_over_and_waits_for_nobody() -> None:
+    """Not for an answer that takes minutes; and the others wait until the one is let in."""
+    loop = asyncio.get_running_loop()
+    pacer = Pacer(Quota(100, 10), loop, mode="strict")
+    slow, refused = await pacer.acquire(), await pacer.acquire()
+    await asyncio.sleep(1)
+    refused.release(answered=True, signal=RateSignal(rejected=True))
+    waiting = [asyncio.create_task(pacer.acquire()) for _ in range(3)]
+    await asyncio.sleep(1)
+    assert [task.done() for task in waiting] == [True, False, False]
+    (await waiting[0]).give_back()  # it never asked: the next one does
+    await asyncio.sleep(1)
+    assert [task.done() for task in waiting] == [True, True, False]
+    (await waiting[1]).release(answered=True)
+    (await waiting[2]).release(answered=True)
+    slow.release(answered=True)
     await pacer.aclose()
