@@ -18,11 +18,10 @@ _SPARING = 350.0  # … up to the time of so many requests
 _FULL = 0.95  # share of the room that was used: then an answer says that so many fit
 _JITTER = 0.03  # share: so near to the limit a 429 is the network's doing
 
-# A try costs one to four 429s. In windows' worth of requests: one in fifty windows is well
-# below one refusal in 1,000 requests.
-_FIRST_TRY = 1.5  # at the limit before one request more is tried …
+# A try costs one to four 429s: one in 3,000 requests came to one refusal in 900.
+_FIRST_TRY = 1.5  # windows at the limit before one request more is tried …
 _LATER = 8.0  # … so many times as long after each that was refused …
-_LAST_TRY = 50.0  # … up to this
+_LAST_TRY = 5_000.0  # … up to so many requests
 _DOUBLES = 0.1  # share: after so many requests more, twice as many are tried
 _RAISED = 0.1  # share: so many more than the limit are no jitter, it is higher
 
@@ -38,7 +37,7 @@ class Room:
         self._fell = -inf
         self._patience = _FIRST_PATIENCE
         self._full = 0  # requests let in at the limit since the last 429
-        self._try = _FIRST_TRY
+        self._try = _FIRST_TRY  # in windows
 
     @property
     def limit(self) -> int:
@@ -73,7 +72,7 @@ class Room:
         near = own + doubt > (1 - _JITTER) * self._limit and not again
         if own >= self._configured or near:
             if tried:
-                self._try = min(_LAST_TRY, _LATER * self._try)
+                self._try = min(max(_FIRST_TRY, _LAST_TRY / self._limit), _LATER * self._try)
             self._limit = max(self._configured, min(self._limit, own - 1.0))
             return tried
         met = max(1.0, float(own))

@@ -43,24 +43,51 @@ def test_alone_it_uses_nearly_all_and_hardly_anything_is_refused(
     assert result.used >= least_used
 
 
+@pytest.mark.parametrize("headers", [True, False], ids=["headers", "no headers"])
+@pytest.mark.parametrize(("network", "least_used"), [("heavy tail", 0.95), ("stalls", 0.98)])
+def test_alone_it_uses_nearly_all_when_some_answers_take_seconds(
+    network: str, least_used: float, *, headers: bool
+) -> None:
+    """Its requests take no limit for what is the network's doing, and wait for no slow answer."""
+    result = run(network=network, headers=headers, seconds=800)
+    assert result.rejected_share <= 0.003
+    assert result.used >= least_used
+
+
 @pytest.mark.parametrize(
     "others",
     [poisson(0.3), poisson(0.6), bursts(0.3, 8), ramp(0.6, 10)],
     ids=["30 %", "60 %", "bursts of 30 %", "up to 60 % and back"],
 )
-def test_others_are_seen_in_the_headers_and_get_their_room(others: Others) -> None:
-    """Together at least 95 % is used, and fewer than 0.5 % of our requests are refused."""
-    result = run(others=others, seconds=2_000)
-    assert result.used >= 0.95
-    assert result.rejected_share < 0.005
-    assert result.own < 0.98  # the others are there
+@pytest.mark.parametrize(
+    ("network", "least_used", "most_rejected"),
+    [("50 ms jitter", 0.95, 0.005), ("20-400 ms", 0.94, 0.0075)],
+)
+def test_others_are_seen_in_the_headers_and_get_their_room(
+    others: Others, network: str, least_used: float, most_rejected: float
+) -> None:
+    """At 50 ms 95 % and more is used together, with fewer than 0.5 % of ours refused; at 20 to
+    400 ms it is 94 % at the least, and bursts cost 0.7 %: ``docs/pacing.md`` has the means."""
+    result = run(others=others, network=network, seconds=1_200)
+    assert result.used >= least_used
+    assert result.rejected_share < most_rejected
+    assert result.own < result.used - 0.003  # the others are there
 
 
-def test_others_whose_refused_requests_count_waste_no_more_than_they_must() -> None:
-    """Every request of theirs that finds the window full keeps it full: more room is left."""
-    result = run(others=poisson(0.3), seconds=2_000, rejected_count=True)
-    assert result.used >= 0.92
-    assert result.rejected_share < 0.01
+@pytest.mark.parametrize("network", ["50 ms jitter", "20-400 ms"])
+@pytest.mark.parametrize(
+    ("others", "least_used", "most_rejected"),
+    [(poisson(0.3), 0.88, 0.011), (poisson(0.6), 0.81, 0.011)],
+    ids=["30 %", "60 %"],
+)
+def test_others_whose_refused_requests_count_waste_no_more_than_they_must(
+    network: str, others: Others, least_used: float, most_rejected: float
+) -> None:
+    """Every request of theirs that finds the window full keeps it full: more room is left, and
+    after a silence one asks how full it is before more are sent."""
+    result = run(network=network, others=others, seconds=1_000, rejected_count=True)
+    assert result.used >= least_used
+    assert result.rejected_share < most_rejected
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -141,6 +168,18 @@ def test_a_higher_limit_than_configured_is_found_without_headers(true: int) -> N
     result = run(Quota(true, 10), configured=Quota(100, 10), headers=False, seconds=300)
     assert admitted(result, 50, 100) >= 0.92 * 5 * true
     assert rejected(result, 300) <= 20
+
+
+def test_a_limit_that_is_raised_under_way_is_found_without_headers() -> None:
+    """Within as many requests as one more is tried in: 5,000, twenty windows of 250."""
+    result = run(
+        Quota(250, 10),
+        headers=False,
+        changes=[(200, lambda server: setattr(server, "limit", 300))],
+        seconds=440,
+    )
+    assert admitted(result, 420, 440) >= 0.92 * 2 * 300
+    assert result.rejected_share <= 0.002
 
 
 def test_a_limit_that_is_restored_is_found_without_headers() -> None:
