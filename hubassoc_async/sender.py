@@ -204,10 +204,9 @@ class Sender:
             self.pacers.pause(delay)
             _log.warning("pausing everything %.2f s: %s", delay, problem.message)
         else:
-            _log.info(
-                "retry %d in %.2f s: %s: %s (correlation id %s)",
-                attempt, delay, what, problem.message, problem.correlation_id,
-            )  # fmt: skip
+            named = problem.correlation_id
+            which = f"{problem.message} (correlation id {named})" if named else problem.message
+            _log.info("retry %d in %.2f s: %s: %s", attempt, delay, what, which)
             await sleep(self.clock, delay)
 
     def _give_up(

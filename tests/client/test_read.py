@@ -202,6 +202,7 @@ async def test_retries_pauses_and_halvings_are_logged_with_their_numbers(
             assert f"{client.counters.requests} requests, 2 retries, 1 rate limited" in repr(client)
     lines = [record.getMessage() for record in caplog.records]
     assert len([line for line in lines if line.startswith("retry 1 in ")]) == 1
+    assert not any("None" in line for line in lines)  # no correlation id is none
     assert len([line for line in lines if line.startswith("pausing everything ")]) == 1
     assert any(line.startswith("halving a batch of 8 after ") for line in lines)
     assert {record.name for record in caplog.records} == {"hubassoc_async"}
