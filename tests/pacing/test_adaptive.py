@@ -37,7 +37,7 @@ def test_alone_it_uses_nearly_all_and_hardly_anything_is_refused(
         network=network,
         headers=headers,
         rejected_count=rejected_count,
-        seconds=1_000 if limit == 100 else 600,
+        seconds=1_000 if limit == 100 else 420,
     )
     assert result.rejected_share <= most_rejected
     assert result.used >= least_used
@@ -68,7 +68,7 @@ def test_others_are_seen_in_the_headers_and_get_their_room(
 ) -> None:
     """At 50 ms 95 % and more is used together, with fewer than 0.5 % of ours refused; at 20 to
     400 ms it is 94 % at the least, and bursts cost 0.7 %: ``docs/pacing.md`` has the means."""
-    result = run(others=others, network=network, seconds=1_200)
+    result = run(others=others, network=network, seconds=1_000)
     assert result.used >= least_used
     assert result.rejected_share < most_rejected
     assert result.own < result.used - 0.003  # the others are there
@@ -288,4 +288,5 @@ def test_any_schedule_keeps_going_and_429s_stay_few(
     )
     assert result.rejected <= 3 + 0.06 * result.requests
     rate = min(limit, 64 * seconds / (slowest + 0.001)) / (seconds + 2 * slowest)
-    assert result.requests >= 0.4 * rate * 12 * seconds - 2
+    opening = 2 * slowest  # the first go alone, however long that takes
+    assert result.requests >= 0.4 * rate * (12 * seconds - opening) - 2
