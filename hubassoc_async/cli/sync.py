@@ -198,6 +198,8 @@ def _begin(
             f"{plan.path} is a plan for {info.from_object_type} → {info.to_object_type}"
         )
     kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
+    if arguments["plan"] is None:
+        kept["own_plan"] = True
     folder = Path.cwd() if arguments["plan"] is None else arguments["plan"].resolve().parent
     kept["folder"] = str(folder)
     if arguments["undo"] is not None:

@@ -20,17 +20,18 @@ from hubassoc_async.protocol.versions import VERSIONS
 class SyncTask(Task[ApplyProgress]):
     """What the applying of a plan is told.
 
-    In the journal: ``plan``, and ``undo``, ``failures`` and ``stale``, which are the job's name
-    with endings in ``folder`` where they are not given.
+    In the journal: ``plan``, ``own_plan`` for one that was made for the job alone, and ``undo``,
+    ``failures`` and ``stale``, which are the job's name with endings in ``folder`` where they are
+    not given.
     """
 
-    def __init__(self, journal: Journal, plan: Plan, *, own: bool = False) -> None:
-        """Use ``begin`` or ``resume``. ``own``: whether the plan is closed with the job."""
+    def __init__(self, journal: Journal, plan: Plan, *, opened: bool = False) -> None:
+        """Use ``begin`` or ``resume``. ``opened``: for the job, so the plan is closed with it."""
         super().__init__(journal)
         info = journal.info
         self.undo = _beside(info, "undo", ".undo")
         self.stale = _beside(info, "stale", ".stale.ndjson")
-        self._plan, self._own = plan, own
+        self._plan, self._opened = plan, opened
 
     @classmethod
     def begin(
@@ -93,17 +94,16 @@ class SyncTask(Task[ApplyProgress]):
             ) from None
         try:
             check_again(journal, api, None, fingerprint=plan.info.key)
-            return cls(journal, plan, own=True)
+            return cls(journal, plan, opened=True)
         except BaseException:
             plan.close()
             raise
 
     @staticmethod
     def discard(journal: Journal) -> None:
-        """Remove a plan that was made for the job alone, beside its journal."""
-        plan = Path(journal.arguments.get("plan", ""))
-        if plan.parent == journal.path.parent.resolve():
-            plan.unlink(missing_ok=True)
+        """Remove a plan that was made for the job alone: any other is the user's."""
+        if journal.arguments.get("own_plan"):
+            Path(journal.arguments["plan"]).unlink(missing_ok=True)
 
     @property
     def undoable(self) -> bool:
@@ -116,7 +116,7 @@ class SyncTask(Task[ApplyProgress]):
 
     def close(self) -> None:
         """Let go of the job, and of the plan if it was opened for it."""
-        if self._own:
+        if self._opened:
             self._plan.close()
         super().close()
 

@@ -48,10 +48,12 @@ def desired(tmp_path: Path) -> None:
     (tmp_path / "links.csv").write_text(DESIRED)
 
 
-async def sync(url: str, folder: Path, *arguments: object, command: str = "sync") -> Done:
+async def sync(
+    url: str, folder: Path, *arguments: object, command: str = "sync", jobs: str = "jobs"
+) -> Done:
     ends = ("contacts", "companies") if command == "sync" else ()
     connected = ("--base-url", url, "--quota", QUIET_QUOTA)
-    more = {"HUBASSOC_JOBS": str(folder / "jobs")}
+    more = {"HUBASSOC_JOBS": str(folder / jobs)}
     words = (command, *ends, *arguments, *connected)
     return await finish(await start(*words, cwd=folder, more=more))
 
@@ -100,6 +102,21 @@ async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: 
         (tmp_path / "p.plan").unlink()
         done = await sync(server.url, tmp_path, "monday", command="resume")
         assert (done.status, "job 'monday' is complete" in done.err) == (0, True)
+
+
+async def test_plans_beside_the_journals_are_the_users(portal: Portal, tmp_path: Path) -> None:
+    """A saved plan and an undo file stay when they are applied, wherever they lie."""
+    async with PortalServer(portal) as server:
+
+        async def run(*arguments: object) -> None:
+            done = await sync(server.url, tmp_path, *arguments, jobs=".")
+            assert done.status == 0, done.err
+
+        await run("--desired", "links.csv", "--plan", "p.plan")
+        await run("--plan", "p.plan", "--apply", "--job", "monday")
+        await run("--plan", "monday.undo", "--apply", "--job", "back")
+    assert state(portal) == BEFORE
+    assert {"p.plan", "monday.undo", "back.undo"} <= {one.name for one in tmp_path.iterdir()}
 
 
 async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import DailyQuotaSpent, UsageError
-from hubassoc_async.jobs.job import apply_plan
+from hubassoc_async.jobs.job import Job, apply_plan, forget
 from hubassoc_async.jobs.journal import find_job
 from hubassoc_async.jobs.plan_file import MaxDeletes, PlanError, open_plan
 from hubassoc_async.jobs.sync_plan import plan_sync
@@ -185,3 +185,15 @@ async def test_the_undo_file_is_never_another_plans(tmp_path: Path) -> None:
             assert kinds == [("added", "101"), ("removed", "102")]
             (added, _) = kept.changes()
             assert added.after == (AssociationType("HUBSPOT_DEFINED", PLAIN),)
+
+
+@on_virtual_time
+async def test_forgetting_a_job_leaves_the_plan_it_was_given(tmp_path: Path) -> None:
+    """Also where it lies beside the journal."""
+    path = tmp_path / "mine.plan"
+    async with client_of(portal_of((1, 101, ()))) as client:
+        with await plan_sync(client, *ENDS, [(1, 102)], path=path) as plan:
+            Job.apply(client, plan, undo=tmp_path / "undo", name="j", directory=tmp_path).close()
+    assert forget("j", directory=tmp_path) is None
+    with open_plan(path) as plan:
+        assert [one.kind for one in plan.changes()] == ["removed", "added"]
