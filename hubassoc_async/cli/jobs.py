@@ -3,6 +3,7 @@
 Knows: which kinds of jobs there are. Does not know: what they do.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_now
+from hubassoc_async.jobs.job import TASKS, take_up
 from hubassoc_async.jobs.job import forget as forget_job
-from hubassoc_async.jobs.job import take_up
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
 from hubassoc_async.jobs.report import write_report
 
@@ -55,6 +56,8 @@ def resume(
     with refusing():
         info = find_job(job)
         if info.state == "complete":  # and its inputs may be gone
+            with suppress(OSError):  # it is only there if the job died right at its end
+                TASKS[info.spec.kind].tidy(info)
             click.echo(f"job {job!r} is complete", err=True)
             return
         if ids is not None and info.spec.kind != "export":

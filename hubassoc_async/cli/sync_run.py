@@ -220,9 +220,6 @@ class ApplyRun(JournaledRun[ApplyProgress]):
         stale = job is not None and status == COMPLETE and job.progress().stale
         return SOME_FAILED if stale else status
 
-    def _done(self) -> None:
-        self._task.discard(self._task.journal)
-
     def _summary(self, progress: ApplyProgress) -> ApplySummary:
         return ApplySummary(
             changes=progress.done,

@@ -269,6 +269,9 @@ class Job(Generic[P_co]):
                 await sampling
             with suppress(OSError, sqlite3.Error):  # it may be the very reason
                 sampler.end()
+        if self.complete:  # not earlier: until then a job that dies goes on
+            with suppress(OSError):  # as one that dies right here, it is tidy once it is forgotten
+                self._task.tidy(journal.info)
 
     async def _rest(self, until: float) -> None:
         """Sleep until a moment of the wall clock, or ``stop``."""
@@ -295,13 +298,15 @@ def forget(name: str, *, directory: Path | None = None) -> str | None:
     Raises ``JournalError``.
     """
     journal = Journal.open(name, directory=directory)
-    left = None
+    kind, left = TASKS[journal.spec.kind], None
     try:
+        try:
+            if journal.state != "complete":
+                kind.discard(journal)
+            kind.tidy(journal.info)
+        except (HubAssocError, OSError) as error:  # its folder or its database is gone
+            left = str(error)
         if journal.state != "complete":
-            try:
-                TASKS[journal.spec.kind].discard(journal)
-            except (HubAssocError, OSError) as error:  # its folder or its database is gone
-                left = str(error)
             discard_failures(journal.info)
         journal.remove()
     finally:

@@ -100,10 +100,10 @@ class SyncTask(Task[ApplyProgress]):
             raise
 
     @staticmethod
-    def discard(journal: Journal) -> None:
+    def tidy(info: JobInfo) -> None:
         """Remove a plan that was made for the job alone: any other is the user's."""
-        if journal.arguments.get("own_plan"):
-            Path(journal.arguments["plan"]).unlink(missing_ok=True)
+        if info.arguments.get("own_plan"):
+            Path(info.arguments["plan"]).unlink(missing_ok=True)
 
     @property
     def undoable(self) -> bool:

@@ -16,7 +16,14 @@ import msgspec
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import FAILURES, failures_of
 from hubassoc_async.jobs.job_sink import public_name
-from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError, check_same, fingerprint
+from hubassoc_async.jobs.job_spec import (
+    Api,
+    JobInfo,
+    JobSpec,
+    JournalError,
+    check_same,
+    fingerprint,
+)
 from hubassoc_async.jobs.journal import Journal, has_job, jobs
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sources import Source
@@ -62,6 +69,13 @@ class Task(ABC, Generic[P_co]):
     @staticmethod
     def discard(journal: Journal) -> None:
         """Remove what a job has written and not finished: nothing, unless its kind says so."""
+
+    @staticmethod
+    def tidy(info: JobInfo) -> None:
+        """Remove what a job needs to go on, and nobody after it: nothing, unless its kind says so.
+
+        It may have been done already. Raises ``OSError``.
+        """
 
     def work(self, client: AssociationsClient) -> Work[P_co]:
         """Make the next run. Raises ``JournalError`` when its input cannot be read once more."""

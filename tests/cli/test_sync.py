@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal, PortalServer
-from tests.cli.command import QUIET_QUOTA, Done, finish, start
+from hubassoc_async.jobs import Job, find_job
+from tests.cli.command import QUIET_QUOTA, Done, environment, finish, hubassoc, start
 from tests.jobs.sync_worlds import BILLING, PLAIN, PRIMARY
 from tests.writing import worlds
 from tests.writing.peer import state
@@ -31,6 +34,22 @@ AFTER = {
     (2, 103): {PLAIN},
     (3, 101): {BILLING, PLAIN},
 }
+DYING = """\
+import os, sys
+from hubassoc_async.cli import main
+from hubassoc_async.jobs.journal import Journal
+
+noted, last = Journal.set_state, sys.argv.pop()
+
+def note(journal, state, **more):
+    noted(journal, state, **more)
+    if state == last:
+        os._exit(9)
+
+Journal.set_state = note
+main()
+"""
+"""The command, which dies right after its job has noted a state."""
 
 
 @pytest.fixture
@@ -256,3 +275,41 @@ async def test_a_killed_apply_is_resumed(portal: Portal, tmp_path: Path) -> None
         undone = await sync(server.url, tmp_path, "--plan", "j.undo", "--apply")
         assert undone.status == 0, undone.err
     assert state(portal) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("died", "then"),
+    [
+        ("running", "forget"),
+        ("running", "program"),
+        ("complete", "forget"),
+        ("complete", "program"),
+        ("complete", "resume"),
+    ],
+)
+async def test_a_plan_nobody_asked_for_goes_with_its_job(
+    died: str, then: str, portal: Portal, tmp_path: Path
+) -> None:
+    """Wherever the process died, it is there to go on with, and goes with whatever comes next."""
+    jobs = tmp_path / "jobs"
+    async with PortalServer(portal) as server:
+        connected = ("--base-url", server.url, "--quota", QUIET_QUOTA)
+        words = ("sync", "contacts", "companies", "--desired", "links.csv", "--apply", "--job", "j")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", DYING, *words, *connected, died),
+            cwd=tmp_path,
+            env=environment(HUBASSOC_JOBS=str(jobs)),
+        )
+        assert await process.wait() == 9
+        assert find_job("j", jobs).state == ("stopped" if died == "running" else died)
+        assert len(list(jobs.glob("*.plan"))) == 1
+        if then == "program":
+            async with AssociationsClient("token", base_url=server.url) as client:
+                with Job.resume(client, "j", directory=jobs) as job:
+                    assert (await job.run()).done == 4
+            assert state(portal) == AFTER
+        else:
+            after = ("resume", "j", *connected) if then == "resume" else ("jobs", "--forget", "j")
+            done = await hubassoc(*after, cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
+            assert done.status == 0, done.err
+    assert not list(jobs.glob("*.plan"))
