@@ -3,6 +3,7 @@
 Knows: how the arguments are spelt, which fit together. Does not know: how either half runs.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -103,6 +104,7 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
     path: Path = arguments["plan"] or jobs_directory() / f"sync-{token_hex(4)}.plan"
     kept = arguments["plan"] is not None
     status = COMPLETE
+    task: SyncTask | None = None
     try:
         if arguments["desired"] is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,20 +113,17 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
             )
         if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
             with open_plan(path) as plan:
-                try:
-                    task = _begin(context, arguments, options, plan)
-                except UsageError:  # it is no job's, and nobody knows its name
-                    if not kept:
-                        path.unlink()
-                    raise
+                task = _begin(context, arguments, options, plan)
                 summary = arguments["summary"]
                 status = run_job(ApplyRun, options, task, summary=summary, **how) or status
     except (UsageError, SourceError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
-    if not kept and status in (COMPLETE, SOME_FAILED):
-        path.unlink(missing_ok=True)
+    finally:
+        if not kept and task is None:  # it is no job's, and nobody knows its name
+            with suppress(OSError):
+                path.unlink()
     context.exit(status)
 
 
