@@ -13,12 +13,12 @@ import msgspec
 
 from benchmarks.measure import Result, Size, Table, spread
 from benchmarks.pages import SHAPES, Shape, cursor, page_of, renderer
+from benchmarks.steps import at_once
 from benchmarks.typed import Page
 from hubassoc_async.model import ReadResult
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import api_version
 from hubassoc_async.protocol.wire import read_codec
 

@@ -12,16 +12,6 @@ Steps: TypeAlias = Generator[None, None, T]
 """Steps of a few milliseconds each, and what they come to."""
 
 
-def at_once(steps: Steps[T]) -> T:
-    """Take all the steps; returns what they come to."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
 def one_step(result: T) -> Steps[T]:
     """Give what took no time worth a second step."""
     yield from ()

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from benchmarks.steps import at_once
 from hubassoc_async import (
     ApiError,
     AssociationsClient,
@@ -18,7 +19,6 @@ from hubassoc_async.emulator import MemoryTransport, Portal
 from hubassoc_async.pacing import Quota
 from hubassoc_async.protocol.problem import Problem
 from hubassoc_async.protocol.records import list_records
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from tests.client.portals import client_of
 from tests.virtual_time import on_virtual_time, run_virtual

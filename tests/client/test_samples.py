@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.steps import at_once
 from hubassoc_async.model import ObjectAssociations, Outcome
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem, Remedy
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 
 SAMPLES = Path(__file__).parent.parent / "samples"

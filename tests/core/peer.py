@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
 
+from benchmarks.steps import at_once
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import TransportError
 from hubassoc_async.model import Failure, ObjectAssociations, Outcome
@@ -11,7 +12,6 @@ from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
-from hubassoc_async.protocol.steps import at_once
 
 Spoil = Callable[[Batch, Response], Response | TransportError]
 """What becomes of an answer on its way back."""

@@ -15,11 +15,11 @@ import msgspec
 import pytest
 
 from benchmarks.pages import SHAPES, Shape, page_of, renderer
+from benchmarks.steps import at_once
 from benchmarks.typed import Page
 from hubassoc_async import VERSIONS, AssociationsClient, Request, Response
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.problem import Problem
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.wire import read_codec
 
 

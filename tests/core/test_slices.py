@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.steps import at_once
 from hubassoc_async import VERSIONS, AssociationsClient, Request, Response
 from hubassoc_async.errors import ProtocolError
 from hubassoc_async.protocol import decoding, exchange, wire
 from hubassoc_async.protocol.exchange import ReadExchange
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.wire import Answer, ReadCodec, read_codec
 
 HOSTILE = (

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.steps import at_once
 from hubassoc_async.errors import ProtocolError
 from hubassoc_async.model import Association, AssociationType
 from hubassoc_async.protocol.published import published_types
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.v3_names import v3_association_type
 from hubassoc_async.protocol.wire import encode_read, read_codec
 

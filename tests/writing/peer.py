@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
 
+from benchmarks.steps import at_once
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import HubAssocError, TransportError
 from hubassoc_async.model import Failure, Pair, WriteOperation, WriteOutcome
@@ -11,7 +12,6 @@ from hubassoc_async.protocol.intake import WriteSettings
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Request, Response
 from hubassoc_async.protocol.problem import Problem, Remedy, transport_problem
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from hubassoc_async.protocol.writing import Step, Writing
 

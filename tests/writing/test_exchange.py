@@ -5,6 +5,7 @@ from math import log2
 
 import pytest
 
+from benchmarks.steps import at_once
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import TransportError
 from hubassoc_async.model import Unchanged, WriteOperation, Written
@@ -12,7 +13,6 @@ from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.lookups import Lookups
 from hubassoc_async.protocol.message import Response
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.versions import VERSIONS
 from hubassoc_async.protocol.writing import Step
 from tests.writing import worlds

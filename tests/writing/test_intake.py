@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from benchmarks.steps import at_once
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import ApiError, UsageError
 from hubassoc_async.model import AssociationType, Failure, WriteOperation
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Response
-from hubassoc_async.protocol.steps import at_once
 from hubassoc_async.protocol.writing import Step
 from tests.writing import worlds
 from tests.writing.peer import HEADERS, Drive, state, writing

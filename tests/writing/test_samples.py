@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.steps import at_once
 from hubassoc_async.model import AssociationType, WriteOperation, WriteOutcome
 from hubassoc_async.protocol.label_types import LabelTypes
 from hubassoc_async.protocol.message import Response
-from hubassoc_async.protocol.steps import at_once
 from tests.writing.peer import writing
 
 SAMPLES = Path(__file__).parent.parent / "samples"
