@@ -21,9 +21,17 @@ class Counted(NamedTuple):
 
 
 def client_at(url: str) -> AssociationsClient:
-    """Make our client with its defaults but for the quota, which is never reached."""
+    """Make our client with its defaults but for a quota that is never reached.
+
+    Paced ``strict``: ``adaptive`` begins with one request at a time, as it should where it knows
+    nothing of a portal, and that would be most of the time of twenty requests.
+    """
     return AssociationsClient(
-        "benchmark", base_url=url, concurrency=CONCURRENCY, quota=Quota(1_000_000, 10)
+        "benchmark",
+        base_url=url,
+        concurrency=CONCURRENCY,
+        quota=Quota(1_000_000, 10),
+        pacing="strict",
     )
 
 
@@ -74,9 +82,9 @@ def _command(url: str, shape: Shape, ids: list[str], command: tuple[str, str, st
         given, output, summary = (Path(folder, one) for one in ("ids.txt", name, "summary.json"))
         given.write_text("\n".join(ids))
         files = {"--ids": given, to: output, "--summary": summary}
-        limits = {"--base-url": url, "--quota": "1000000/10", "--concurrency": CONCURRENCY}
+        limits = {"--quota": "1000000/10", "--pacing": "strict", "--concurrency": CONCURRENCY}
         options = [str(part) for option in {**files, **limits}.items() for part in option]
-        kinds = ["contacts", shape.to_object_type]
+        kinds = ["contacts", shape.to_object_type, "--base-url", url]
         status = hubassoc([verb, *kinds, *options, "--quiet"], standalone_mode=False)
         assert status == 0, f"the command ended with {status}"
         done = json.loads(summary.read_text())

@@ -143,5 +143,5 @@ def run(size: Size) -> Iterator[Result]:
             ratio = points[name][-1][1] / points[name][-2][1]
             yield Aim(f"{name}: CPU an edge, {steps[-1]:,} over {steps[-2]:,}", LINEAR, ratio)
     yield Table("Sync and diff", ("what", "edges", "CPU an edge", "memory"), rows)
-    yield Lines("sync_cpu.svg", "CPU an edge", "edges", "µs", points)
-    yield Lines("sync_memory.svg", "Memory", "edges", "MiB", memory)
+    yield Lines("sync-cpu", "CPU an edge", "edges", "µs", points)
+    yield Lines("sync-memory", "Memory", "edges", "MiB", memory)
