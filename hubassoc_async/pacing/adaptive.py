@@ -173,9 +173,11 @@ class AdaptiveWindow:
         return self._hears(now) and self._others > _COMPANY * self.quota.limit
 
     def _hear(self, now: float, own: int, signal: RateSignal) -> None:
+        if signal.rejected and self._of_another_limit(signal):
+            return  # its headers may be that limit's: 19 a second, or the day's 250,000
         if signal.limit is None or signal.remaining is None or not self._trusted:
             return
-        if signal.rejected and signal.remaining > 0 and not self._of_another_limit(signal):
+        if signal.rejected and signal.remaining > 0:
             self._trusted = False  # they speak of another limit than the one that was met
             self._start(self._configured)
             return

@@ -243,7 +243,7 @@ def test_a_429_of_another_limit_narrows_nothing(
 ) -> None:
     """A second's limit or Cloudflare's ban fills no window: its own wait is all that it costs."""
 
-    def refuse(window: AdaptiveWindow, **said: int) -> None:
+    def refuse(window: AdaptiveWindow, **said: float) -> None:
         slot = window.take(4.0)
         refusal = RateSignal(rejected=True, policy_seconds=policy_seconds, **said)  # type: ignore[arg-type]
         window.end(slot, 4.1, refusal)
@@ -256,6 +256,8 @@ def test_a_429_of_another_limit_narrows_nothing(
     refuse(seeing, limit=100, remaining=90)
     seeing.end(seeing.take(5.0), 5.1, RateSignal(limit=150, remaining=140))
     assert (seeing.quota.limit == 150) is other  # headers are believed as before
+    refuse(seeing, limit=19, remaining=0, seconds=1.0)
+    assert (seeing.quota == Quota(150, 10)) is other  # but not for this window's: they are its own
 
 
 @settings(max_examples=40, deadline=None)
