@@ -184,7 +184,7 @@ def protocol_problem(message: str, response: Response) -> Problem:
 
 def _rate_limited(response: Response, body: _Body) -> Problem:
     policy = _str(body.policy_name)
-    if policy is None and b"1015" in response.body[:1000]:
+    if body is _NOTHING and b"1015" in response.body[:1000]:  # JSON has it in an id by chance
         policy = CLOUDFLARE
     daily = policy is not None and "DAILY" in policy.upper()
     least = _POLICY_WAIT.get(policy or "", _UNNAMED_POLICY_WAIT)

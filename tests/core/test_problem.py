@@ -101,6 +101,9 @@ def test_cloudflares_ban_is_longer_than_hubspots_window() -> None:
     assert problem is not None
     assert problem.wait >= 10
     assert "1015" in problem.message
+    hubspots = problem_of(answer(429, {"message": "slow down", "correlationId": "a1015b"}))
+    assert hubspots is not None
+    assert (hubspots.wait, hubspots.sub_category) == (1.0, None)
 
 
 def test_a_403_names_the_scopes_that_are_missing() -> None:
