@@ -102,7 +102,8 @@ class Sender:
         self._budget = RetryBudget(retry)
         self._random = random
         self._silence = Silence()
-        self._large = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._large = asyncio.Lock()  # of this loop
 
     @property
     def pacer(self) -> Pacer:
@@ -188,6 +189,9 @@ class Sender:
         except StopIteration as end:  # nearly all answers are one step
             result: T = end.value
             return result
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a client may be used in one asyncio.run after another
+            self._loop, self._large = loop, asyncio.Lock()
         async with self._large:
             return await _taken(steps)
 

@@ -200,6 +200,18 @@ async def test_others_have_a_turn_after_each_slice(monkeypatch: pytest.MonkeyPat
     assert max(Counter(decoded).values()) <= 5
 
 
+def test_a_client_decodes_large_answers_in_one_event_loop_after_another() -> None:
+    """Several at once, so that they wait for each other: for what no other loop has made."""
+    client = AssociationsClient(transport=Answers(), quota=None)
+
+    async def read() -> int:
+        ids = range(1, 5_001)
+        return len(await client.read("contacts", "companies", ids))
+
+    with slices_of(1_000):
+        assert [asyncio.run(read()) for _ in range(2)] == [5_000, 5_000]
+
+
 async def test_a_read_that_is_left_while_an_answer_is_decoded_has_its_ids_unread() -> None:
     """An id is out or unread, also when its answer has come and is half decoded."""
     answers = Answers()
