@@ -18,7 +18,7 @@ from typing import IO, Final, Literal, TypeAlias, TypedDict
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from hubassoc_async.jobs.files import sync_directory
+from hubassoc_async.jobs.files import is_descriptor, sync_directory
 from hubassoc_async.jobs.journal import JobInfo, JournalError
 from hubassoc_async.jobs.text_file import STDIN
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
@@ -146,8 +146,8 @@ class DeadLetters:
         if written:
             self._part.replace(self.path)
             sync_directory(self.path.parent)
-        else:
-            self.path.unlink(missing_ok=True)
+        elif self.path.is_file():  # root could remove a device
+            self.path.unlink()
 
     def write(self, failures: Iterable[Failure]) -> Position | Literal[0]:
         """Append a line for each, durably, and return the position after them."""
@@ -186,7 +186,8 @@ def failures_of(job: JobInfo) -> Path:
     if "folder" in told:
         return Path(told["folder"]) / f"{job.name}.failures.ndjson"
     place = str(told.get("to") or told.get("links") or STDIN)
-    file = job.path.with_suffix("") if place == STDIN or "://" in place else Path(place)
+    has_file = place != STDIN and "://" not in place and not is_descriptor(Path(place))
+    file = Path(place) if has_file else job.path.with_suffix("")
     return file.with_name(f"{file.name}.failures.ndjson")
 
 
@@ -205,7 +206,7 @@ def discard_failures(job: JobInfo) -> None:
 
 
 def _hidden(path: Path, job: str) -> Path:
-    return path.with_name(f".{path.name}.{job}.part")
+    return path.with_name(f".{path.name}.{job}.failures")  # .part is the sinks'
 
 
 def _now() -> str:

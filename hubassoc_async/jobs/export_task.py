@@ -77,7 +77,8 @@ class ExportTask(Task[ExportProgress]):
             )
             _check(to, spec)
             own = places(ids=ids, to=to) | ({"every": True} if ids is None else {})
-            journal = begin_journal(name, spec, own | dict(told), directory)
+            read = None if source is None else source.path
+            journal = begin_journal(name, spec, own | dict(told), directory, read=read)
             return cls(journal, source, ids, to)
         except BaseException:
             if source is not None:

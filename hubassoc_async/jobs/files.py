@@ -95,7 +95,7 @@ def open_target(path: Path) -> Target:
     To put a file in the place of a pipe or a device would break it, and ``/dev/stderr`` stays what
     it is though it may lead to a file.
     """
-    if path.exists() and (not path.is_file() or _is_descriptor(path)):
+    if path.exists() and (not path.is_file() or is_descriptor(path)):
         return OpenStream(path.open("wb", buffering=_BUFFER), owned=True)
     return NewFile(path)
 
@@ -113,7 +113,7 @@ def free_partial(path: Path) -> Path:
     return next(free)
 
 
-def _is_descriptor(path: Path) -> bool:
+def is_descriptor(path: Path) -> bool:
     """Whether a path is another name for something that this process has open."""
     return str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 

@@ -70,7 +70,8 @@ class ImportTask(Task[ImportProgress]):
                 target="HubSpot",
                 options=options,
             )
-            journal = begin_journal(name, spec, places(links=links) | dict(told), directory)
+            own = places(links=links)
+            journal = begin_journal(name, spec, own | dict(told), directory, read=source.path)
             return cls(journal, order, source, links)
         except BaseException:
             source.close()

@@ -6,16 +6,19 @@ jobs there are, modules of their own say: what each is told, and what its journa
 Knows: journals, inputs. Does not know: terminals, HTTP, what a job does.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
 from hubassoc_async.client import AssociationsClient
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.database_urls import database_of
 from hubassoc_async.jobs.dead_letters import FAILURES, failures_of
-from hubassoc_async.jobs.job_sink import public_name
+from hubassoc_async.jobs.job_sink import check_directory, public_name
 from hubassoc_async.jobs.job_spec import (
     Api,
     JobInfo,
@@ -31,6 +34,11 @@ from hubassoc_async.jobs.text_file import STDIN, SourceError
 
 P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
+
+_PLACES: Final = ("to", "ids", "links", "plan", "undo", "stale")
+"""What of a job's arguments names something that it reads or writes, ..."""
+_ENDINGS: Final = (".undo", ".stale.ndjson")
+"""... and what a sync puts after its name for those that it is not told."""
 
 
 class Work(Protocol[P_co]):
@@ -96,19 +104,29 @@ class Task(ABC, Generic[P_co]):
 
 
 def begin_journal(
-    name: str | None, spec: JobSpec, told: Mapping[str, Any], directory: Path | None
+    name: str | None,
+    spec: JobSpec,
+    told: Mapping[str, Any],
+    directory: Path | None,
+    *,
+    read: Path | None = None,
 ) -> Journal:
     """Begin a job, or take up the same one that was begun under this name and is not complete.
 
-    ``told``: what ``resume`` is not told again. Raises ``JournalError`` when it is another one, or
-    complete, or cannot be begun.
+    ``told``: what ``resume`` is not told again. ``read``: the file that is its input, if it is one.
+    Raises ``UsageError`` when it is another one, or complete, or cannot be begun.
     """
     if name is None or not has_job(name, directory):
         try:
             journal = Journal.create(name, spec, arguments=told, directory=directory)
         except OSError as error:
             raise JournalError(f"the job cannot be begun: {error}") from error
-        _check_failures(journal)
+        try:
+            _check_place(journal.info, read)
+            _check_failures(journal)
+        except BaseException:
+            journal.remove()
+            raise
         return journal
     journal = Journal.open(name, expect=spec, directory=directory)
     if journal.state == "complete":
@@ -120,13 +138,40 @@ def begin_journal(
     return journal
 
 
+def _check_place(job: JobInfo, read: Path | None) -> None:
+    """Refuse to put failures where they cannot be, or over what the job reads or writes."""
+    file, told = failures_of(job), job.arguments
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is no regular file: failures cannot take its place")
+    check_directory(file)
+    file = Path(os.path.realpath(file))
+    places = [_place_of(str(told[name])) for name in _PLACES if name in told]
+    if "folder" in told:
+        places += [_place_of(f"{told['folder']}/{job.name}{ending}") for ending in _ENDINGS]
+    if read is not None:
+        places.append(Path(os.path.realpath(read)))
+    # a folder that is written to is replaced with all that is in it
+    folder = _place_of(str(told["to"])) if "to" in told else None
+    if file in places or (folder is not None and file.is_relative_to(folder)):
+        raise UsageError(
+            f"{file} is what the job reads or writes: name another file for its failures"
+        )
+
+
+def _place_of(name: str) -> Path | None:
+    """The file or folder that a name stands for, if it is one."""
+    database = database_of(name)
+    if database is None:
+        return None if name == STDIN else Path(os.path.realpath(name))
+    return None if database.kind == "postgresql" else Path(os.path.realpath(database.place))
+
+
 def _check_failures(journal: Journal) -> None:
     """Refuse to put failures where those of a job that is not complete will be."""
     file = failures_of(journal.info)
     for other in jobs(journal.path.parent):
         writes = other.state == "running" or other.mark.positions.get(FAILURES)
         if other.state != "complete" and writes and failures_of(other) == file:
-            journal.remove()
             raise JournalError(
                 f"job {other.name!r} is not complete and will have its failures in {file}: go on"
                 f" with it (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"

@@ -1,0 +1,141 @@
+"""Where the failures of a job go: nothing else is there, and it can be written."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubassoc_async.client import AssociationsClient
+from hubassoc_async.emulator import MemoryTransport, build_portal
+from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs import Job, Mark, open_job_sink
+from hubassoc_async.jobs.dead_letters import DeadLetters
+from hubassoc_async.jobs.job_spec import JobSpec
+from hubassoc_async.jobs.sources import IdFile
+from hubassoc_async.jobs.task import begin_journal
+from hubassoc_async.model import Failure
+from tests.jobs.test_dead_letters import READ
+
+Begin = Callable[..., Job[Any]]
+
+
+@pytest.fixture(autouse=True)
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Journals of the test's own, and files to read and to write over."""
+    monkeypatch.setenv("HUBASSOC_JOBS", str(tmp_path / "jobs"))
+    monkeypatch.chdir(tmp_path)
+    Path("ids.txt").write_text("1001\nno id\n")
+    Path("links.csv").write_text("from_object_id,to_object_id\n1001,2001\n")
+    Path("folder").mkdir()
+    return tmp_path / "jobs"
+
+
+def begin(kind: str, **given: Any) -> Job[Any]:
+    """Begin a job, without running it."""
+    client = AssociationsClient(transport=MemoryTransport(build_portal(contacts=9)), quota=None)
+    ends = "contacts", "companies"
+    if kind == "import":
+        return Job.import_links(client, *ends, operation="create_default", **given)
+    return Job.export(client, *ends, **given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "failures"),
+    [
+        ("export", {"ids": "ids.txt", "to": "z.ndjson"}, "folder/../z.ndjson"),
+        ("export", {"ids": ["1001"], "to": "sqlite:///z.db"}, "z.db"),
+        ("export", {"ids": ["1001"], "to": "folder/"}, "folder/failures"),
+        ("export", {"ids": "ids.txt", "to": "z.ndjson"}, "ids.txt"),
+        ("export", {"ids": "ids.txt", "to": "z.ndjson"}, "link"),
+        ("import", {"links": "links.csv"}, "links.csv"),
+    ],
+)
+def test_failures_are_apart_from_what_is_read_and_written(
+    kind: str, given: dict[str, Any], failures: str, tmp_path: Path, jobs: Path
+) -> None:
+    """One would take the other's place, or with none failing remove it: nothing is begun."""
+    Path("link").symlink_to(tmp_path / "ids.txt")
+    before = {one: one.read_bytes() for one in tmp_path.iterdir() if one.is_file()}
+    with pytest.raises(UsageError, match="name another file for its failures"):
+        begin(kind, **given, failures=failures)
+    assert {one: one.read_bytes() for one in tmp_path.iterdir() if one.is_file()} == before
+    assert not list(jobs.iterdir())
+
+
+def test_a_source_that_is_a_file_is_not_written_over() -> None:
+    """A program may have opened it itself."""
+    with pytest.raises(UsageError, match="name another file"):
+        begin("export", ids=IdFile(Path("ids.txt")), to="z.ndjson", failures="ids.txt")
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        ("folder", "is no regular file"),
+        ("pipe", "is no regular file"),
+        ("/dev/null", "is no regular file"),
+        ("nowhere/f", "there is no directory"),
+    ],
+)
+def test_failures_that_could_not_be_written_are_refused(
+    failures: str, said: str, jobs: Path
+) -> None:
+    """At once, not when all else is done; what stands there is left as it is."""
+    os.mkfifo("pipe")
+    with pytest.raises(UsageError, match=said):
+        begin("export", ids="ids.txt", to="z.ndjson", failures=failures)
+    assert failures == "nowhere/f" or Path(failures).exists()
+    assert not list(jobs.iterdir())
+
+
+def test_what_comes_by_a_pipe_has_its_failures_beside_the_journal(jobs: Path) -> None:
+    """As in ``import --from <(…)``: beside a pipe of the process there is no place for a file."""
+    out, into = os.pipe()
+    os.write(into, Path("links.csv").read_bytes())
+    os.close(into)
+    with begin("import", links=f"/dev/fd/{out}") as job:
+        assert job.failures.parent == jobs
+    os.close(out)
+
+
+def test_failures_of_a_sync_are_apart_from_its_own_files(jobs: Path) -> None:
+    """Its undo file and its list of what was stale are called after the job."""
+    spec = JobSpec(
+        kind="sync",
+        from_object_type="contacts",
+        to_object_type="companies",
+        api_version="v4",
+        base_url="http://localhost",
+        source="sync plan in memory",
+        fingerprint="",
+        target="HubSpot",
+    )
+    for ending in (".undo", ".stale.ndjson"):
+        told = {"folder": str(jobs.parent), "failures": str(jobs.parent / f"one{ending}")}
+        with pytest.raises(UsageError, match="name another file for its failures"):
+            begin_journal("one", spec, told, None)
+    assert not list(jobs.iterdir())
+
+
+def test_no_device_is_removed() -> None:
+    """A job without failures removes those of a job before, and nothing else."""
+    os.mkfifo("pipe")
+    letters = DeadLetters(Path("pipe"), READ.letter, job="job")
+    letters.resume(0)
+    letters.finish()
+    assert Path("pipe").is_fifo()
+
+
+def test_output_and_failures_are_hidden_apart(tmp_path: Path) -> None:
+    """Even if they were called the same."""
+    place = tmp_path / "folder" / "z.ndjson"
+    sink = open_job_sink(str(place), "contacts", "companies", job="job")
+    sink.resume(Mark())
+    letters = DeadLetters(place, READ.letter, job="job")
+    letters.resume(0)
+    letters.write([Failure("1", "X", "no")])
+    sink.abandon()
+    letters.close()
+    assert len(list(place.parent.iterdir())) == 2
