@@ -124,8 +124,12 @@ class DeadLetters:
             return
         # under its name, if the job died just before it could say that it was complete
         found = self._part if self._part.exists() else self.path
+        if not found.is_file():
+            raise JournalError(
+                f"{found} is gone, and with it what had failed: put it back, or begin the job again"
+            )
         left = position["bytes"]
-        with suppress(FileNotFoundError), found.open("rb") as file:
+        with found.open("rb") as file:
             while left and (block := file.read(min(left, _BLOCK))):
                 self._digest.update(block)
                 left -= len(block)
