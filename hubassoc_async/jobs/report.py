@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from hubassoc_async.jobs.dead_letters import DeadLetter, failures_now
+from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetter, failures_now
 from hubassoc_async.jobs.files import open_target
 from hubassoc_async.jobs.journal import JobInfo
 from hubassoc_async.jobs.parking import Park, parks
@@ -54,7 +54,7 @@ def report(job: JobInfo) -> str:
         sections += _plots(job, runs, rests)
     failures = failures_now(job)
     if failures is not None:
-        sections.append(_section("Failures", _failures(failures)))
+        sections.append(_section("Failures", _failures(failures, _committed(job))))
     sections.append(_section("The job", _table(_described(job))))
     body = "".join(sections)
     return (
@@ -144,12 +144,25 @@ def _thinned(run: Sequence[Sample], most: int) -> Sequence[Sample]:
     return [*(kept or run[:1]), end] if len(run) > 1 else run
 
 
-def _failures(path: Path) -> str:
-    """Count what failed, and why."""
+def _committed(job: JobInfo) -> int | None:
+    """How many bytes of its file of failures a job has committed; None for the whole file.
+
+    What is behind them may be half a line: the job writes on, or died as it wrote.
+    """
+    place = job.mark.positions.get(FAILURES)
+    return None if job.state == "complete" else place["bytes"] if place else 0
+
+
+def _failures(path: Path, most: int | None) -> str:
+    """Count what failed in the first ``most`` bytes, and why."""
     decode, found = msgspec.json.Decoder(DeadLetter).decode, Counter[tuple[str, str, bool]]()
     examples: dict[tuple[str, str, bool], str] = {}
     with path.open("rb") as lines:
         for line in lines:
+            if most is not None:
+                most -= len(line)
+                if most < 0:
+                    break
             one = decode(line)
             key = one.category, one.sub_category or "", one.transient
             found[key] += 1

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubassoc_async.errors import DailyQuotaSpent
-from hubassoc_async.jobs.dead_letters import DeadLetters, Origin, failures_of
+from hubassoc_async.jobs.dead_letters import (
+    FAILURES,
+    DeadLetters,
+    Origin,
+    failures_now,
+    failures_of,
+)
 from hubassoc_async.jobs.journal import Journal, Mark, find_job
 from hubassoc_async.jobs.parking import park, unpark
 from hubassoc_async.jobs.plots import Line, plot
@@ -101,11 +107,12 @@ def test_what_happened_is_on_the_page(journal: Journal, tmp_path: Path) -> None:
         operation="read", from_object_type="contacts", to_object_type="companies", api_version="v4"
     )
     letters = DeadLetters(failures_of(journal.info), origin.letter, job=journal.key)
-    letters.write(
+    place = letters.write(
         [Failure(str(one), "INTERNAL_ERROR", "<oops>", transient=True) for one in range(3)]
     )
     letters.close()
-    journal.commit(Mark(items=5_100_000, counts={"found": 5_099_997, "failed": 3}))
+    counts = {"found": 5_099_997, "failed": 3}
+    journal.commit(Mark(items=5_100_000, counts=counts, positions={FAILURES: place}))
     path = tmp_path / "report.html"
     write_report(path, journal.info)
     page = path.read_text()
@@ -117,6 +124,25 @@ def test_what_happened_is_on_the_page(journal: Journal, tmp_path: Path) -> None:
     ):  # fmt: skip
         assert said in page, said
     assert 'class="band"' in page
+
+
+@pytest.mark.parametrize("committed", [0, 3])
+def test_failures_behind_the_mark_are_not_counted(journal: Journal, committed: int) -> None:
+    """A job that runs, or died as it wrote, has half a line there."""
+    origin = Origin(
+        operation="read", from_object_type="contacts", to_object_type="companies", api_version="v4"
+    )
+    letters = DeadLetters(failures_of(journal.info), origin.letter, job=journal.key)
+    place = letters.write([Failure(str(one), "X", "well known") for one in range(committed)])
+    letters.write([Failure("9", "X", "not yet")])
+    letters.close()
+    journal.commit(Mark(items=9, positions={FAILURES: place}))
+    found = failures_now(journal.info)
+    assert found is not None
+    found.write_bytes(found.read_bytes()[:-9])
+    page = report(journal.info)
+    assert ('<td class="n">3</td>' in page) is (committed == 3)
+    assert "not yet" not in page
 
 
 @given(
