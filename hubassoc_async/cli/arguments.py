@@ -101,6 +101,9 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
     for name, path in written.items():
         if path is None:
             continue
+        scheme = path.parts[0] if path.parts else ""
+        if scheme.endswith(":") and not Path(scheme).is_dir():  # of a URL, perhaps with a password
+            raise click.UsageError(f"{name}: {scheme}//… is no file")
         real = Path(os.path.realpath(path))
         if not real.parent.is_dir():
             raise click.UsageError(f"{name}: there is no directory {real.parent}")

@@ -89,14 +89,17 @@ class Database:
 
 
 def database_of(name: str) -> Database | None:
-    """Take a URL apart; None for what is the name of no database.
+    """Take a URL apart; None for a path, which is the name of no database.
 
     Raises ``UsageError``, which never quotes a password.
     """
     scheme, separator, rest = name.partition("://")
-    kind = KINDS.get(scheme.lower())
-    if not separator or kind is None:
+    if not separator:
         return None
+    kind = KINDS.get(scheme.lower())
+    if kind is None:
+        known = ", ".join(f"{one}://…" for one in KINDS)
+        raise UsageError(f"{scheme}://… is no table that is known here: a table is {known}")
     rest, _, parameters = rest.partition("?")
     parameters, query = _cut_query(parameters)
     table = None
@@ -117,7 +120,7 @@ def database_of(name: str) -> Database | None:
     host, slash, path = rest.partition("/")
     if host or not slash or not path:
         raise UsageError(
-            f"{kind}://{rest} names no file: three slashes and a path, as in {kind}:///links.db"
+            f"{kind}://… names no file: three slashes and a path, as in {kind}:///links.db"
         )
     path = os.path.abspath(path)  # noqa: PTH100  links stay
     return Database(kind, path, f"{kind}:///{path}", table, query)

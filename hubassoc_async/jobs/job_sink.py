@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.database_urls import database_of
 from hubassoc_async.jobs.files import sync_directory
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
@@ -228,8 +229,8 @@ def open_job_sink(target: str, from_object_type: str, to_object_type: str, *, jo
             "a job goes back in what it has written, and in standard output nothing can:"
             " hubassoc read --output - writes to it"
         )
-    kind = _kind(target)
-    make = SINKS.get(kind)
+    database_of(target)  # refuses other URLs
+    make = SINKS.get(_kind(target))
     if make is None:
         paths = ", ".join(key for key in SINKS if "://" not in key)
         urls = ", ".join(f"{key}…" for key in SINKS if "://" in key)

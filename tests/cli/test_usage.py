@@ -57,6 +57,41 @@ def test_usage(
     assert names(tmp_path) == before
 
 
+ENDS = ("contacts", "companies")
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql+psycopg2", "postgresql"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("read", *ENDS, "--output", "x.ndjson", "--ids"),
+        ("read", *ENDS, "--ids", "ids", "--output"),
+        ("export", *ENDS, "--to", "x.ndjson", "--ids"),
+        ("export", *ENDS, "--ids", "ids", "--to"),
+        ("import", *ENDS, "--operation", "create-default", "--from"),
+        ("create", *ENDS, "--pairs"),
+        ("sync", *ENDS, "--plan", "plan", "--desired"),
+        ("diff", "ids", "ids", "--to"),
+        ("diff", "links.csv"),
+    ],
+)
+def test_a_password_in_a_url_is_said_to_nobody(
+    command: tuple[str, ...], scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a database that is not known, or where only files can be, is taken for no path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("HUBASSOC_JOBS", str(tmp_path))
+    (tmp_path / "ids").write_text("1001\n")
+    (tmp_path / "links.csv").write_text("from_object_id,to_object_id\n1001,2001\n")
+    # 1: nothing listens there, where PostgreSQL could be meant
+    url = f"{scheme}://bob:S3cretPw@127.0.0.1:1/crm?table=t"
+    done = CliRunner().invoke(hubassoc_group, [*command, url], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert "S3cretPw" not in done.output
+    assert f"{scheme}://" in done.output
+
+
 async def test_object_type(tmp_path: Path) -> None:
     """An object type that cannot be one is a usage error, found before anything is sent."""
     (tmp_path / "ids").write_text("1001\n")

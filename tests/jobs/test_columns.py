@@ -252,6 +252,11 @@ def test_a_query_is_taken_as_it_stands() -> None:
         ("postgresql://me:geheim/x@db/crm", "%2F"),
         ("postgresql://me:geheim", "user:password@host"),
         ("postgresql://me@db:geheim/crm", "user:password@host"),
+        ("sqlite://me:geheim@db/crm", "sqlite://… names no file"),
+        ("mysql://me:geheim@db/crm?table=x", "mysql://… is no table"),
+        ("mysql://me:geheim/x@db/crm", "a table is sqlite://…, duckdb://…, postgresql://…"),
+        ("postgresql+psycopg2://me:geheim@db/crm?table=x", r"psycopg2://… is no table"),
+        ("jdbc:postgresql://me:geheim@db/crm", "jdbc:postgresql://… is no table"),
     ],
 )
 def test_an_odd_url_is_refused(url: str, said: str) -> None:
@@ -263,7 +268,7 @@ def test_an_odd_url_is_refused(url: str, said: str) -> None:
         open_ids(url)
 
 
-@pytest.mark.parametrize("name", ["x.db", "/data/x.parquet", "mysql://h/d?table=x", "-"])
+@pytest.mark.parametrize("name", ["x.db", "/data/x.parquet", "mysql:/h", "-"])
 def test_other_names_are_no_databases(name: str) -> None:
     """They are files, perhaps."""
     assert database_of(name) is None

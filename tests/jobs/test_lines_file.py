@@ -131,7 +131,7 @@ def test_discarding(tmp_path: Path) -> None:
     ("target", "complaint"),
     [
         ("x.txt", "names no sink"),
-        ("ftp://me:secret@there/x.csv", "names no sink"),
+        ("ftp://me:secret@there/x.csv", "ftp://… is no table"),
         ("/dev/null/x.csv", "there is no directory"),
         ("nowhere/x.csv", "there is no directory"),
         ("/dev/stdout.csv/../full", "names no sink"),
