@@ -33,7 +33,7 @@ from hubassoc_async.jobs.job_spec import check_same as check_same
 from hubassoc_async.jobs.job_spec import fingerprint as fingerprint
 
 DIRECTORY_VARIABLE: Final = "HUBASSOC_JOBS"
-_FORMAT: Final = 1  # of the journal: another one is refused rather than guessed at
+_FORMAT: Final = 2  # of the journal: another one is refused rather than guessed at
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TABLES: Final = f"""
 create table job (
@@ -334,7 +334,7 @@ def _check_format(path: Path, version: int) -> None:
     if version != _FORMAT:
         raise JournalError(
             f"{path} has format {version} and this version of hubassoc knows format {_FORMAT}:"
-            " go on with the version that began it"
+            " go on with the version that began it, or begin it again under another name"
         )
 
 
