@@ -46,7 +46,7 @@ class DuckdbTable(TableSink):
         ).fetchall()
         return [column for (column,) in rows]
 
-    def _is_view(self, table: str) -> bool:
+    def _other(self, table: str) -> str | None:
         schema, _, name = table.rpartition(".")
         found = self._run(
             "SELECT 1 FROM duckdb_views() WHERE database_name = current_database()"
@@ -54,7 +54,7 @@ class DuckdbTable(TableSink):
             name.lower(),
             schema.lower() or None,
         )
-        return found.fetchone() is not None
+        return None if found.fetchone() is None else "a view"
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         self._rows.add(outcomes)

@@ -4,7 +4,7 @@ Knows: psycopg, the text that COPY takes. Does not know: transactions of a job, 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hubassoc_async.jobs.database_urls import quoted
 from hubassoc_async.jobs.extras import need
@@ -14,6 +14,7 @@ from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 
 _WHAT = "writing PostgreSQL"
+_KINDS: Final = {"S": "a sequence", "i": "an index", "f": "a foreign table", "c": "a type"}
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -52,12 +53,31 @@ class PostgresTable(TableSink):
         ).fetchall()
         return [column for (column,) in rows]
 
-    def _is_view(self, table: str) -> bool:
+    def _other(self, table: str) -> str | None:
         found = self._run(
-            "SELECT 1 FROM pg_class WHERE oid = to_regclass(?) AND relkind NOT IN ('r', 'p')",
+            "SELECT relkind::text FROM pg_class WHERE oid = to_regclass(?)"
+            " AND relkind NOT IN ('r', 'p')",
             quoted(table),
-        )
-        return found.fetchone() is not None
+        ).fetchone()
+        return None if found is None else _KINDS.get(found[0], "a view")
+
+    def _obstacle(self) -> str | None:
+        schema = self._table.rpartition(".")[0]
+        if schema and self._run("SELECT to_regnamespace(?)", quoted(schema)).fetchone() == (None,):
+            return f"has no schema {schema}: make it first"
+        # what DROP TABLE without CASCADE refuses to take along: views, foreign keys, ...
+        found = self._run(
+            "SELECT pg_describe_object(coalesce(rule.refclassid, one.classid),"
+            " coalesce(rule.refobjid, one.objid), 0)"
+            " FROM pg_depend one LEFT JOIN pg_depend rule ON one.classid = 'pg_rewrite'::regclass"
+            " AND rule.classid = one.classid AND rule.objid = one.objid AND rule.deptype = 'i'"
+            " WHERE one.refclassid = 'pg_class'::regclass AND one.refobjid = to_regclass(?)"
+            " AND one.deptype = 'n'",
+            quoted(self._table),
+        ).fetchone()
+        if found is None:
+            return None
+        return f"has {found[0]}, which needs the table {self._table}: drop it first"
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("COPY {staging} FROM STDIN")

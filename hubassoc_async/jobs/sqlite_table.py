@@ -17,6 +17,8 @@ class SqliteTable(TableSink):
     def _connect(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = self._database.connect("writing SQLite", create=True)
         connection.execute("PRAGMA synchronous = EXTRA")  # else the last commit is not durable
+        # else no table can be renamed while a view reads one that is not there, as it is then
+        connection.execute("PRAGMA legacy_alter_table = ON")
         return connection
 
     def _start(self) -> None:
@@ -27,9 +29,10 @@ class SqliteTable(TableSink):
         rows = self._run("SELECT name FROM pragma_table_info(?)", name).fetchall()
         return [column for (column,) in rows]
 
-    def _is_view(self, table: str) -> bool:
+    def _other(self, table: str) -> str | None:
         found = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND lower(name) = ?"
-        return self._run(found, table.rpartition(".")[2].lower()).fetchone() is not None
+        row = self._run(found, table.rpartition(".")[2].lower()).fetchone()
+        return None if row is None else "a view"
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("INSERT INTO {staging} VALUES (?, ?, ?, ?, ?, ?, ?)")

@@ -148,8 +148,12 @@ class TableSink(ABC):
         """The columns of a table, in order; [] when there is none."""
 
     @abstractmethod
-    def _is_view(self, table: str) -> bool:
-        """Whether what is there of that name is a view, or anything else that is no table."""
+    def _other(self, table: str) -> str | None:
+        """What is there of that name, if it is no table: ``a view``, ``a sequence``."""
+
+    def _obstacle(self) -> str | None:
+        """Why a table, there or not, could not be put into the place; None when it could."""
+        return None
 
     def _begun(self) -> Mark | None:
         """How far the database says that the job is; None when it knows nothing of it."""
@@ -189,10 +193,11 @@ class TableSink(ABC):
 
     def _check_place(self) -> None:
         """Refuse to replace what is no export."""
-        if self._is_view(self._table):
+        other = self._other(self._table)
+        if other is not None:
             raise UsageError(
-                f"{self._database.shown} has a view {self._table}, and an export takes the place of"
-                " tables alone: name another by ?table="
+                f"{self._database.shown} has {other} {self._table}, and an export takes the place"
+                " of tables alone: name another by ?table="
             )
         there = self._columns(self._table)
         if there and there != list(COLUMNS):
@@ -200,6 +205,9 @@ class TableSink(ABC):
                 f"{self._database.shown} has a table {self._table} with other columns than an"
                 " export's, and an export would replace it: name another by ?table="
             )
+        obstacle = self._obstacle()
+        if obstacle is not None:
+            raise UsageError(f"{self._database.shown} {obstacle}, or name another by ?table=")
 
     def _open(self) -> None:
         if self._connection is None:

@@ -88,6 +88,74 @@ def test_a_view_is_no_target(kind: str, targets: Targets) -> None:
         assert connection.execute("SELECT * FROM links").fetchall() == [], "the view is there"
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_view_of_the_table_reads_what_replaces_it(kind: str, targets: Targets) -> None:
+    """A report that somebody has made of the last export is of this one then."""
+    target = targets(kind)
+    export(target)
+    with connect(target) as connection:
+        connection.execute("CREATE VIEW report AS SELECT count(*) FROM links")
+    export(target, CHUNKS[:1], "later")
+    with connect(target) as connection:
+        (rows,) = connection.execute("SELECT * FROM report").fetchone()
+    assert rows == len(rows_of(CHUNKS[:1]))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("VIEW report AS SELECT * FROM links", "has view report"),
+        ("MATERIALIZED VIEW report AS SELECT to_object_id FROM links", "materialized view report"),
+        ("TABLE notes (link BIGINT REFERENCES links (to_object_id))", "on table notes"),
+    ],
+)
+def test_postgresql_drops_no_table_that_others_need(made: str, said: str, targets: Targets) -> None:
+    """That is found before a job is begun, or at its end, where it goes on once it is mended."""
+    target = targets("postgres")
+    export(target, CHUNKS[:1])
+    sink = sink_of(target, "later")
+    assert isinstance(sink, TableSink)
+    sink.check()
+    mark = commit(sink, CHUNKS[1], sink.resume(Mark()))
+    with connect(target) as connection:
+        connection.execute("DELETE FROM links")
+        connection.execute("CREATE UNIQUE INDEX one ON links (to_object_id)")
+        connection.execute(f"CREATE {made}".encode())
+    for refused in (sink.check, sink.finish):
+        with pytest.raises(UsageError, match=f"{said}, which needs the table links: drop it"):
+            refused()
+    sink.resume(mark)
+    with connect(target) as connection:
+        name = made.partition(" AS ")[0].partition(" (")[0]
+        connection.execute(f"DROP {name}".encode())
+    sink.finish()
+    assert rows_in(target) == rows_of(CHUNKS[1:2])
+
+
+@pytest.mark.parametrize(
+    ("made", "said"), [("SEQUENCE links", "a sequence links"), ("TYPE links AS (x TEXT)", "a type")]
+)
+def test_what_else_has_the_name_is_called_what_it_is(
+    made: str, said: str, targets: Targets
+) -> None:
+    """PostgreSQL has one space of names for tables and more."""
+    target = targets("postgres")
+    with connect(target) as connection:
+        connection.execute(f"CREATE {made}".encode())
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    with pytest.raises(UsageError, match=f"has {said}"):
+        sink.check()
+
+
+def test_a_schema_that_is_not_there_is_missed(targets: Targets) -> None:
+    """Before a job is begun."""
+    sink = sink_of(targets("postgres").replace("table=links", "table=crm.links"))
+    assert isinstance(sink, TableSink)
+    with pytest.raises(UsageError, match="has no schema crm"):
+        sink.check()
+
+
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_place_is_checked_before_it_is_begun(kind: str, targets: Targets) -> None:
     """Another table is refused, an export is not, and a file that is not there is not made."""
