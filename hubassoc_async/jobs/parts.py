@@ -54,13 +54,14 @@ class PartsFolder:
             shutil.rmtree(self._staging, ignore_errors=True)
             self._staging.mkdir()
             sync_directory(self._staging.parent)
+            self._prepare()
             return mark
         self._parts, self._written = at["parts"], at["rows"]
         names = self._part_names()
         if self._staging.is_dir() and all(map(Path.exists, names)):
-            for extra in set(self._staging.iterdir()) - set(names):
+            for extra in set(self._staging.iterdir()) - {*names, self._last()}:
                 extra.unlink()
-        elif self._finished_rows() == self._written:
+        elif self._is_finished(at["inode"]):
             self._there = True  # the job died just before it could say so
         else:
             raise JournalError(f"{self._staging} is not what the job had written")
@@ -71,7 +72,12 @@ class PartsFolder:
         self._rows.add(outcomes)
         if self._rows:
             self._write_part()
-        mark.positions[SINK] = {"parts": self._parts, "rows": self._written}
+        last = self._last()
+        mark.positions[SINK] = {
+            "parts": self._parts,
+            "rows": self._written,
+            "inode": last.stat().st_ino if last else 0,
+        }
 
     def finish(self) -> str:
         """Give it its name, and leave nothing beside it."""
@@ -118,18 +124,31 @@ class PartsFolder:
         self._staging.rename(self._path)
         sync_directory(self._path.parent)
 
-    def _finished_rows(self) -> int:
-        """Rows of what is there under the name; -1 when it is not whole."""
+    def _prepare(self) -> None:
+        """Make what must be there from the start."""
+
+    def _last(self) -> Path | None:
+        """The file that is told from all others by its inode, here and under the name."""
+        return self._part(self._parts - 1) if self._parts else None
+
+    def _is_finished(self, inode: int) -> bool:
+        """Whether what is there under the name is whole, and this job's.
+
+        One of an earlier export of the same ids may well have as many rows.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        names = self._final_names()
         try:
-            return sum(pq.read_metadata(part).num_rows for part in self._final_names())
+            rows = sum(pq.read_metadata(part).num_rows for part in names)
+            found = names[-1].stat().st_ino
         except (OSError, pa.ArrowException):
-            return -1
+            return False
+        return rows == self._written and inode in (0, found)  # 0: one without rows is like another
 
     def _final_names(self) -> list[Path]:
-        return [self._path / name.name for name in self._part_names()]
+        return [self._path / self._part(number).name for number in range(max(self._parts, 1))]
 
     def _part_names(self) -> list[Path]:
         return [self._part(number) for number in range(self._parts)]
@@ -156,6 +175,18 @@ class PartsFile(PartsFolder):
 
     ending = ".arrow"
 
+    def __init__(self, target: Target) -> None:
+        """As of a folder."""
+        super().__init__(target)
+        self._whole = self._staging / "whole"
+
+    def _prepare(self) -> None:
+        with _durable(self._whole):
+            pass
+
+    def _last(self) -> Path:
+        return self._whole  # from the start: the parts are not in it then
+
     def _check_place(self) -> None:
         if self._path.exists() and not self._path.is_file():
             raise UsageError(f"{self._path} is no regular file: a job cannot go back in it")
@@ -169,11 +200,10 @@ class PartsFile(PartsFolder):
         return packed_rows(packed)
 
     def _appear(self) -> None:
-        whole = self._staging / "whole"
-        with _durable(whole) as file, open_parquet(file, self._rows) as writer:
+        with _durable(self._whole) as file, open_parquet(file, self._rows) as writer:
             for group in self._row_groups():
                 writer.write_table(group, row_group_size=ROW_GROUP)
-        whole.replace(self._path)
+        self._whole.replace(self._path)
         sync_directory(self._path.parent)
 
     def _row_groups(self) -> Iterator[Any]:

@@ -151,6 +151,22 @@ def test_what_was_lost_is_missed(kind: str, targets: Targets) -> None:
         sink_of(target).resume(mark)
 
 
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_an_earlier_export_of_the_same_is_not_taken_for_this_one(
+    kind: str, targets: Targets
+) -> None:
+    """Where what the job had written is lost, one of yesterday has as many rows."""
+    target = targets(kind)
+    export(target, CHUNKS, "earlier")
+    sink = sink_of(target)
+    mark = sink.resume(Mark())
+    for chunk in CHUNKS:
+        mark = commit(sink, chunk, mark)
+    sink.discard()
+    with pytest.raises(JournalError, match="not what the job had written"):
+        sink_of(target).resume(mark)
+
+
 def test_a_folder_that_is_no_export_is_not_replaced(tmp_path: Path) -> None:
     """Whoever names a home directory keeps it."""
     (tmp_path / "mine.txt").touch()
