@@ -143,7 +143,10 @@ def _check_place(job: JobInfo, read: Path | None) -> None:
     file, told = failures_of(job), job.arguments
     if file.exists() and not file.is_file():
         raise UsageError(f"{file} is no regular file: failures cannot take its place")
-    check_directory(file)
+    try:
+        check_directory(file)
+    except UsageError as error:
+        raise UsageError(f"{error}: name another file for the job's failures") from None
     file = Path(os.path.realpath(file))
     places = [_place_of(str(told[name])) for name in _PLACES if name in told]
     if "folder" in told:

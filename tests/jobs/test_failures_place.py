@@ -90,6 +90,19 @@ def test_failures_that_could_not_be_written_are_refused(
     assert not list(jobs.iterdir())
 
 
+def test_links_that_one_may_only_read_have_their_failures_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, jobs: Path
+) -> None:
+    """Beside them nothing can be written, and it is said what to do."""
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != jobs.parent and real(path, mode)
+    )
+    with pytest.raises(UsageError, match="not yours to write to: name another file for the job's"):
+        begin("import", links="links.csv")
+    begin("import", links="links.csv", failures="folder/f").close()
+
+
 def test_what_comes_by_a_pipe_has_its_failures_beside_the_journal(jobs: Path) -> None:
     """As in ``import --from <(…)``: beside a pipe of the process there is no place for a file."""
     out, into = os.pipe()
