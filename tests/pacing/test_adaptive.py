@@ -288,7 +288,8 @@ def test_any_schedule_keeps_going_and_429s_stay_few(
         seconds=15 * seconds,
         seed=seed,
     )
-    assert result.rejected <= 3 + 0.06 * result.requests
+    # with a limit of one to three, a lost answer or a slow one is a refusal each
+    assert result.rejected <= 5 + 0.06 * result.requests
     rate = min(limit, 64 * seconds / (slowest + 0.001)) / (seconds + 2 * slowest)
     opening = 2 * slowest  # the first go alone, however long that takes
     assert result.requests >= 0.4 * rate * (12 * seconds - opening) - 2
