@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hubassoc_async.errors import (
     ApiError,
@@ -98,6 +98,7 @@ _MOST_RATE_LIMIT_WAIT = 60.0  # Retry-After on a 429 is undocumented: a wild one
 # quota. Cloudflare's 1015 is a ban of its own, of tens of seconds.
 CLOUDFLARE = "CLOUDFLARE_1015"
 """In the place of a ``policyName``, which Cloudflare's plain ``error code: 1015`` has not."""
+_CLOUDFLARE_BAN = 1015
 _POLICY_WAIT = {"TEN_SECONDLY_ROLLING": 1.0, "SECONDLY": 1.0, CLOUDFLARE: 10.0}
 _UNNAMED_POLICY_WAIT = 1.0
 
@@ -116,6 +117,9 @@ class _Body(Struct, rename="camel"):
     correlation_id: Any = None
     policy_name: Any = None
     errors: Any = None
+    # Cloudflare's own words: JSON for who accepts it since 2026-03-11, text for others
+    error_code: Any = field(default=None, name="error_code")
+    retry_after: Any = field(default=None, name="retry_after")
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
@@ -184,11 +188,13 @@ def protocol_problem(message: str, response: Response) -> Problem:
 
 def _rate_limited(response: Response, body: _Body) -> Problem:
     policy = _str(body.policy_name)
-    if body is _NOTHING and b"1015" in response.body[:1000]:  # JSON has it in an id by chance
+    banned = body is _NOTHING and b"1015" in response.body[:1000]  # JSON has it in ids by chance
+    if banned or body.error_code == _CLOUDFLARE_BAN:
         policy = CLOUDFLARE
     daily = policy is not None and "DAILY" in policy.upper()
     least = _POLICY_WAIT.get(policy or "", _UNNAMED_POLICY_WAIT)
-    asked = min(_retry_after(response) or 0.0, _MOST_RATE_LIMIT_WAIT)
+    said = body.retry_after if isinstance(body.retry_after, int | float) else 0.0
+    asked = min(_retry_after(response) or said, _MOST_RATE_LIMIT_WAIT)
     return Problem(
         remedy=Remedy.STOP if daily else Remedy.WAIT,
         error=DailyQuotaSpent if daily else RateLimited,

@@ -18,7 +18,7 @@ from hubassoc_async.errors import (
     TransportError,
 )
 from hubassoc_async.protocol.message import Response
-from hubassoc_async.protocol.problem import Remedy, problem_of, transport_problem
+from hubassoc_async.protocol.problem import CLOUDFLARE, Remedy, problem_of, transport_problem
 
 
 def answer(status: int, body: object = None, **headers: str) -> Response:
@@ -96,11 +96,15 @@ def test_locked_and_migrating_accounts_are_waited_for() -> None:
 
 
 def test_cloudflares_ban_is_longer_than_hubspots_window() -> None:
-    """``error code: 1015`` comes as plain text."""
+    """``error code: 1015`` comes as plain text, or as JSON where that is accepted."""
     problem = problem_of(answer(429, b"error code: 1015"))
     assert problem is not None
     assert problem.wait >= 10
     assert "1015" in problem.message
+    asked_for_json = {"title": "Error 1015", "error_code": 1015, "retry_after": 30}
+    problem = problem_of(answer(429, asked_for_json))
+    assert problem is not None
+    assert (problem.wait, problem.sub_category) == (30, CLOUDFLARE)
     hubspots = problem_of(answer(429, {"message": "slow down", "correlationId": "a1015b"}))
     assert hubspots is not None
     assert (hubspots.wait, hubspots.sub_category) == (1.0, None)
