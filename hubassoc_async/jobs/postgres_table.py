@@ -72,7 +72,11 @@ class PostgresTable(TableSink):
             " FROM pg_depend one LEFT JOIN pg_depend rule ON one.classid = 'pg_rewrite'::regclass"
             " AND rule.classid = one.classid AND rule.objid = one.objid AND rule.deptype = 'i'"
             " WHERE one.refclassid = 'pg_class'::regclass AND one.refobjid = to_regclass(?)"
-            " AND one.deptype = 'n'",
+            " AND one.deptype = 'n'"
+            # but a constraint or a trigger of the table's own goes with it, whatever it names
+            " AND NOT EXISTS (SELECT FROM pg_depend own WHERE own.classid = one.classid"
+            " AND own.objid = one.objid AND own.refclassid = one.refclassid"
+            " AND own.refobjid = one.refobjid AND own.deptype IN ('a', 'i'))",
             quoted(self._table),
         ).fetchone()
         if found is None:

@@ -132,6 +132,17 @@ def test_postgresql_drops_no_table_that_others_need(made: str, said: str, target
     assert rows_in(target) == rows_of(CHUNKS[1:2])
 
 
+def test_postgresql_drops_a_table_with_what_is_its_own(targets: Targets) -> None:
+    """A constraint or a policy that the table was given since goes with it."""
+    target = targets("postgres")
+    export(target, CHUNKS[:1])
+    with connect(target) as connection:
+        connection.execute("ALTER TABLE links ADD CHECK (to_object_id > 0)")
+        connection.execute("CREATE POLICY mine ON links USING (to_object_id > 0)")
+    export(target, CHUNKS[1:2], "later")
+    assert rows_in(target) == rows_of(CHUNKS[1:2])
+
+
 @pytest.mark.parametrize(
     ("made", "said"), [("SEQUENCE links", "a sequence links"), ("TYPE links AS (x TEXT)", "a type")]
 )
