@@ -229,9 +229,9 @@ def open_job_sink(target: str, from_object_type: str, to_object_type: str, *, jo
             "a job goes back in what it has written, and in standard output nothing can:"
             " hubassoc read --output - writes to it"
         )
-    database_of(target)  # refuses other URLs
     make = SINKS.get(_kind(target))
     if make is None:
+        database_of(target)  # refuses other URLs, with nothing of them that may be secret
         paths = ", ".join(key for key in SINKS if "://" not in key)
         urls = ", ".join(f"{key}…" for key in SINKS if "://" in key)
         raise UsageError(

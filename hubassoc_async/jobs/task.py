@@ -16,7 +16,7 @@ import msgspec
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.database_urls import database_of
+from hubassoc_async.jobs.database_urls import KINDS, database_of
 from hubassoc_async.jobs.dead_letters import FAILURES, failures_of
 from hubassoc_async.jobs.job_sink import check_directory, public_name
 from hubassoc_async.jobs.job_spec import (
@@ -163,6 +163,9 @@ def _check_place(job: JobInfo, read: Path | None) -> None:
 
 def _place_of(name: str) -> Path | None:
     """The file or folder that a name stands for, if it is one."""
+    scheme, is_url, _ = name.partition("://")
+    if is_url and scheme.lower() not in KINDS:
+        return None  # known to a sink or a source that is none of ours
     database = database_of(name)
     if database is None:
         return None if name == STDIN else Path(os.path.realpath(name))

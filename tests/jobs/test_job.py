@@ -25,7 +25,7 @@ from hubassoc_async.jobs import (
     forget,
     job,
 )
-from hubassoc_async.jobs.job_sink import LinesFile
+from hubassoc_async.jobs.job_sink import SINKS, LinesFile, open_job_sink
 from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 
@@ -300,3 +300,18 @@ async def test_no_password_is_kept(jobs: Path, monkeypatch: pytest.MonkeyPatch) 
         Job.export(client, *ENDS, ids="ids.csv", to=to, name="one").close()
     assert find_job("one").arguments["to"] == "postgresql://me@localhost/crm?table=links"
     assert not [one for one in jobs.iterdir() if b"s3cret" in one.read_bytes()]
+
+
+async def test_a_scheme_of_a_programs_own(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row more of ``SINKS`` makes a URL a target like any other."""
+
+    def mine(_target: object) -> Any:
+        return open_job_sink(str(tmp_path / "mine.csv"), *ENDS, job="mine")
+
+    monkeypatch.setitem(SINKS, "s3://", mine)
+    async with client_of(portal) as client:
+        report = await Job.export(client, *ENDS, ids=IDS[:300], to="s3://bucket/x").run()
+    assert report.done == 300
+    assert len((tmp_path / "mine.csv").read_text().splitlines()) > 300
