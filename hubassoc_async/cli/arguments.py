@@ -101,9 +101,7 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
     for name, path in written.items():
         if path is None:
             continue
-        scheme = path.parts[0] if path.parts else ""
-        if scheme.endswith(":") and not Path(scheme).is_dir():  # of a URL, perhaps with a password
-            raise click.UsageError(f"{name}: {scheme}//… is no file")
+        check_no_url(name, path)
         real = Path(os.path.realpath(path))
         if not real.parent.is_dir():
             raise click.UsageError(f"{name}: there is no directory {real.parent}")
@@ -116,11 +114,25 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
             raise click.UsageError(f"{option} and {name} are the same file: {read}")
 
 
+def check_no_url(name: str, path: Path) -> None:
+    """Refuse a URL where a file is named, without what may be its password.
+
+    Raises ``click.UsageError``.
+    """
+    scheme = path.parts[0] if len(path.parts) > 1 else ""
+    if scheme.endswith(":") and not Path(scheme).is_dir():
+        raise click.UsageError(f"{name}: {scheme}//… is no file")
+
+
 def job_files(
     arguments: Mapping[str, Any], how: Mapping[str, Any], place: str
 ) -> dict[str, Path | None]:
     """What a job writes beside its output, by option. ``place``: beside what failures are."""
-    beside_it = None if place == STREAM or "://" in place else beside(Path(place), _FAILURES)
+    beside_it = (
+        None
+        if place == STREAM or "://" in place
+        else beside(Path(os.path.realpath(place)), _FAILURES)
+    )
     return {
         "--failures": arguments["failures"] or beside_it,
         "--summary": arguments["summary"],

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import Arguments, beside, check_files, open_read
+from hubassoc_async.cli.arguments import Arguments, beside, check_files, check_no_url, open_read
 from hubassoc_async.cli.connecting import Connection, connecting, connection
 from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import COMPLETE
@@ -47,7 +47,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(help=_HELP, short_help="Try again what failed, where that is worth it.")
-@click.argument("failures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("failures", type=_PATH)
 @click.option("--to", metavar="FILE|-", help="Where what is read goes; writes need none.")
 @click.option("--all", "every", is_flag=True, help="Those too that will hardly go better.")
 @click.option(
@@ -62,12 +62,15 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 @click.pass_context
 def replay(context: click.Context, /, failures: Path, every: bool, **arguments: Any) -> None:
     """Parse, run, exit."""
+    check_no_url("FAILURES", failures)
     try:
         origin = Letters(failures).origin
         kind = LetterIds if origin.operation == "read" else LetterLinks
         letters = kind(failures, every=every)
     except SourceError as error:
         raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"cannot read FAILURES {failures}: {error.strerror}") from error
     source = context.get_parameter_source("api_version")
     if source is not click.core.ParameterSource.COMMANDLINE:
         arguments["api_version"] = origin.api_version

@@ -13,6 +13,7 @@ import click
 
 from hubassoc_async.cli.connecting import STREAM, F
 from hubassoc_async.errors import UsageError
+from hubassoc_async.jobs.files import is_descriptor
 from hubassoc_async.jobs.job_sink import public_name
 from hubassoc_async.jobs.journal import find_job
 
@@ -74,10 +75,13 @@ class Resuming(Telling):
 def told(context: click.Context) -> dict[str, Any]:
     """What stood on the command line, fit for a journal: paths absolute, no password."""
     kept = {name: value for name, value in context.meta[_TOLD].items() if name not in _NOT_KEPT}
-    for name in _PATHS:
-        if kept.get(name, STREAM) != STREAM:
-            kept[name] = public_name(kept[name])
-    for name in _PLACES:
+    failures = kept.get("failures", "")
+    if failures == STREAM or is_descriptor(Path(failures)):
+        raise click.UsageError(
+            f"--failures: {failures} is no file that a job could go back in: name one, or leave it"
+            " out"
+        )
+    for name in (*_PATHS, *_PLACES):
         if kept.get(name, STREAM) != STREAM:
             kept[name] = public_name(kept[name])
     return kept

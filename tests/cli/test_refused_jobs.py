@@ -115,3 +115,24 @@ def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
     said = refused(here, "export", *ENDS, "--all", "--to", "x.csv", "--job", "second")
     assert "job 'first' is not complete and will have its failures in" in said
     assert not has_job("second")
+
+
+@pytest.mark.parametrize("failures", ["-", "/dev/stderr", "/dev/fd/2"])
+def test_failures_of_a_job_need_a_file(here: Path, failures: str) -> None:
+    """A job goes back in its failures; and what stderr is sent to must not be removed."""
+    command = ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--failures", failures)
+    assert f"--failures: {failures} is no file" in refused(here, *command)
+
+
+@pytest.mark.parametrize("place", [".", "./"])
+def test_this_very_folder_is_no_target(here: Path, place: str) -> None:
+    """It is said, and not by a traceback."""
+    assert refused(here, "export", *ENDS, "--ids", "ids", "--to", place)
+
+
+def test_a_url_for_failures_to_replay(here: Path) -> None:
+    """They are a file; and no password is said."""
+    said = refused(here, "replay", "postgresql://bob:s3cr@h/db")
+    assert "is no file" in said
+    assert "s3cr" not in said
+    assert "cannot read FAILURES no.ndjson: No such file" in refused(here, "replay", "no.ndjson")
