@@ -10,6 +10,7 @@ from benchmarks.measure import Bars, Lines
 
 OURS, OTHERS, TEXT = "#1f77b4", "#b8bfc6", "#24292f"
 COLOURS = (OURS, "#c8553d")
+_LABELLED = 8  # points of a line that have room for their numbers; of more, only its ends have
 SETTINGS: Any = {
     "svg.hashsalt": "hubassoc_async",  # so that the same figures give the same file
     "svg.fonttype": "none",  # text stays text: small, and sharp at any size
@@ -63,7 +64,8 @@ def _lines(axes: Any, plot: Lines) -> None:
 
     for (name, points), colour in zip(plot.lines.items(), COLOURS, strict=False):
         axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
-        for x, y in points:
+        said = points if len(points) <= _LABELLED else (points[0], points[-1])
+        for x, y in said:
             highest = max(dict(others).get(x, y) for others in plot.lines.values())
             axes.annotate(
                 _figure(y),
