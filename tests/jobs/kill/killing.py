@@ -9,6 +9,7 @@ import json
 import signal
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from asyncio import sleep
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, closing, suppress
@@ -90,7 +91,7 @@ def _most(triggers: list[Trigger]) -> float:
     return 1.0 if triggers[0] in ("start", "finish") else 2 / (on_the_way + 1)
 
 
-class KilledJob:
+class KilledJob(ABC):
     """A job in a directory of its own, begun and gone on with as often as it takes.
 
     ``command`` and ``environment`` say how; what it has in the end is the business of subclasses.
@@ -108,9 +109,9 @@ class KilledJob:
         self._processes = 0
         self.deaths: list[Death] = []
 
+    @abstractmethod
     def content(self) -> object:
         """What it has made, to be compared with what an undisturbed one has."""
-        raise NotImplementedError
 
     async def undisturbed(self) -> Measures:
         """Run it once, to its end."""
@@ -237,9 +238,9 @@ class KilledJob:
     def _begun(self) -> bool:
         return self.mark() is not None
 
+    @abstractmethod
     def _bytes(self) -> int:
         """Of what the job writes, where that can be seen before it is committed."""
-        raise NotImplementedError
 
 
 def size_of(paths: Iterable[Path]) -> int:
