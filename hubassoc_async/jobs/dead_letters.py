@@ -18,14 +18,16 @@ from typing import IO, Final, Literal, TypeAlias, TypedDict
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.files import is_descriptor, sync_directory
-from hubassoc_async.jobs.journal import JobInfo, JournalError
+from hubassoc_async.jobs.journal import JobInfo, Journal, JournalError
 from hubassoc_async.jobs.text_file import STDIN
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
 
 FAILURES: Final = "failures"
 """Where in ``Mark.positions`` the file of failures has its place."""
 _BLOCK: Final = 1 << 20
+_EARLIER: Final = "CREATE TABLE IF NOT EXISTS failures_earlier (file TEXT)"
 _digest: Final = partial(blake2b, digest_size=16)
 
 Operation: TypeAlias = Literal["read"] | WriteOperation
@@ -100,13 +102,26 @@ class Position(TypedDict):
 class DeadLetters:
     """The file of failures of a job that can be resumed, hidden until the job is complete.
 
-    There is none while nothing has failed.
+    There is none while nothing has failed. It takes the place of that of an earlier run, and of no
+    other: where another file came meanwhile, it is beside that, with the job in its name.
     """
 
-    def __init__(self, path: Path, line: Callable[[Failure], DeadLetter], *, job: str) -> None:
-        """``line``: makes a line, as ``Origin.letter`` does. ``job``: the key of the job."""
+    def __init__(
+        self,
+        path: Path,
+        line: Callable[[Failure], DeadLetter],
+        *,
+        job: str,
+        earlier: str | None = None,
+    ) -> None:
+        """``line``: makes a line, as ``Origin.letter`` does. ``job``: the key of the job.
+
+        ``earlier``: which file there may be replaced, as ``file_now`` told it; None: none.
+        """
         self.path = path
         self._part = _hidden(path, job)
+        self._aside = _aside(path, job)
+        self._earlier = earlier
         self._line = line
         self._encode = msgspec.json.Encoder().encode_lines
         self._file: IO[bytes] | None = None
@@ -123,7 +138,8 @@ class DeadLetters:
             self._part.unlink(missing_ok=True)
             return
         # under its name, if the job died just before it could say that it was complete
-        found = self._part if self._part.exists() else self.path
+        places = (self._part, self._aside, self.path)
+        found = next((place for place in places if place.exists()), self.path)
         if not found.is_file():
             raise JournalError(
                 f"{found} is gone, and with it what had failed: put it back, or begin the job again"
@@ -144,13 +160,15 @@ class DeadLetters:
         self._file.seek(position["bytes"])
 
     def finish(self) -> None:
-        """Give the file its name; where nothing has failed, remove that of a job before."""
+        """Give the file its name; where nothing has failed, remove that of an earlier run."""
         written = self._file is not None
         self.close()
+        replaced = self._earlier is not None and file_now(self.path) == self._earlier
         if written:
-            self._part.replace(self.path)
+            free = replaced or not self.path.exists()
+            self._part.replace(self.path if free else self._aside)
             sync_directory(self.path.parent)
-        elif self.path.is_file():  # root could remove a device
+        elif replaced:
             self.path.unlink()
 
     def write(self, failures: Iterable[Failure]) -> Position | Literal[0]:
@@ -197,10 +215,20 @@ def failures_of(job: JobInfo) -> Path:
 
 def failures_now(job: JobInfo) -> Path | None:
     """Where what has failed so far is; None when nothing has."""
-    file = failures_of(job)
+    position, file = job.mark.positions.get(FAILURES), failures_of(job)
     if job.state != "complete":
         file = _hidden(file, job.key)
-    return file if file.is_file() else None
+        return file if file.is_file() else None
+    file = failures_at(file, job.key)
+    # else another job has put its own there since
+    own = position and file.is_file() and file.stat().st_size == position["bytes"]
+    return file if own else None
+
+
+def failures_at(file: Path, job: str) -> Path:
+    """Where the failures of a job are that is complete and was to have them in ``file``."""
+    aside = _aside(file, job)
+    return aside if aside.exists() else file
 
 
 def discard_failures(job: JobInfo) -> None:
@@ -209,8 +237,56 @@ def discard_failures(job: JobInfo) -> None:
         _hidden(failures_of(job), job.key).unlink()
 
 
+def check_failures(file: Path) -> None:
+    """Refuse to let failures take the place of what is none. Raises ``UsageError``."""
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is no regular file: failures cannot take its place")
+    try:
+        with file.open("rb") as lines:
+            first = lines.readline()
+        if first:
+            msgspec.json.decode(first, type=DeadLetter)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UsageError(
+            f"{file} is there and is no file of failures: name another file for the job's failures"
+        ) from None
+
+
+def file_now(path: Path) -> str | None:
+    """Tell the file that is there now from any other that will be; None: there is none."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+
+
+def note_earlier(journal: Journal) -> None:
+    """Note that the failures that are there now may be replaced: they are of an earlier run."""
+    with journal.transaction() as connection:
+        connection.execute(_EARLIER)
+        connection.execute(
+            "INSERT INTO failures_earlier VALUES (?)", (file_now(failures_of(journal.info)),)
+        )
+
+
+def earlier_failures(journal: Journal) -> str | None:
+    """Which file the failures of a job may replace."""
+    with journal.transaction() as connection:
+        connection.execute(_EARLIER)
+        found = connection.execute("SELECT file FROM failures_earlier").fetchone()
+    return None if found is None else found[0]
+
+
 def _hidden(path: Path, job: str) -> Path:
     return path.with_name(f".{path.name}.{job}.failures")  # .part is the sinks'
+
+
+def _aside(path: Path, job: str) -> Path:
+    return path.with_name(f"{path.stem}.{job}{path.suffix}")
 
 
 def _now() -> str:

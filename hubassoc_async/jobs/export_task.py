@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 import msgspec
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
+from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink, public_name
 from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError
@@ -126,7 +126,7 @@ class ExportTask(Task[ExportProgress]):
             to_object_type=spec.to_object_type,
             api_version=spec.api_version,
         )
-        letters = DeadLetters(self.failures, origin.letter, job=self.journal.key)
+        letters = self._letters(origin.letter)
         sink = _sink(self._to, spec, self.journal.key)
         return ExportJob(client, self.journal, self.source, sink, letters=letters)
 

@@ -10,7 +10,6 @@ from typing import Any, Self, TypeAlias
 import msgspec
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.jobs.dead_letters import DeadLetters
 from hubassoc_async.jobs.importing import ImportJob, ImportProgress, is_loaded
 from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError
 from hubassoc_async.jobs.journal import Journal
@@ -99,7 +98,7 @@ class ImportTask(Task[ImportProgress]):
 
     def _make(self, client: AssociationsClient) -> ImportJob:
         origin = self._order.origin(self.journal.spec.api_version)
-        letters = DeadLetters(self.failures, origin.letter, job=self.journal.key)
+        letters = self._letters(origin.letter)
         return ImportJob(client, self.journal, self._order, self._source, letters=letters)
 
     def _renew(self) -> None:

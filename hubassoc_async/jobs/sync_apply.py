@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
-from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin
+from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin, earlier_failures
 from hubassoc_async.jobs.edge_compare import EdgeChange
 from hubassoc_async.jobs.edges import id_key
 from hubassoc_async.jobs.files import NewFile
@@ -90,7 +90,8 @@ class ApplyJob:
         self._plan = plan
         self._undo = undo
         self._stale = stale
-        self._letters = DeadLetters(failures, self._letter, job=journal.key)
+        earlier = earlier_failures(journal)
+        self._letters = DeadLetters(failures, self._letter, job=journal.key, earlier=earlier)
         self._max_deletes = max_deletes
         self._chunk = chunk
         self._counts = plan.counts(client.api_version)

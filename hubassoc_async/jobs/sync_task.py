@@ -127,7 +127,7 @@ class SyncTask(Task[ApplyProgress]):
             self.journal,
             self._plan,
             undo=self.undo,
-            failures=self.failures,
+            failures=self._failures,
             stale=self.stale,
             max_deletes=None if limit is None else MaxDeletes.parse(limit),
         )

@@ -17,7 +17,17 @@ import msgspec
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.database_urls import KINDS, database_of
-from hubassoc_async.jobs.dead_letters import FAILURES, failures_of
+from hubassoc_async.jobs.dead_letters import (
+    FAILURES,
+    DeadLetter,
+    DeadLetters,
+    check_failures,
+    earlier_failures,
+    failures_at,
+    failures_now,
+    failures_of,
+    note_earlier,
+)
 from hubassoc_async.jobs.job_sink import check_directory, public_name
 from hubassoc_async.jobs.job_spec import (
     Api,
@@ -31,6 +41,7 @@ from hubassoc_async.jobs.journal import Journal, has_job, jobs
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.text_file import STDIN, SourceError
+from hubassoc_async.model import Failure
 
 P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
@@ -65,8 +76,8 @@ class Task(ABC, Generic[P_co]):
     def __init__(self, journal: Journal) -> None:
         """Use ``begin`` or ``resume`` of the kind."""
         self.journal = journal
-        self.failures = failures_of(journal.info)
-        """Where what fails goes."""
+        self._failures = failures_of(journal.info)
+        self._key = journal.key
         self._used = False
 
     @classmethod
@@ -92,8 +103,18 @@ class Task(ABC, Generic[P_co]):
         self._used = True
         return self._make(client)
 
+    @property
+    def failures(self) -> Path:
+        """Where what fails is once the job is complete."""
+        return failures_at(self._failures, self._key)
+
     @abstractmethod
     def _make(self, client: AssociationsClient) -> Work[P_co]: ...
+
+    def _letters(self, line: Callable[[Failure], DeadLetter]) -> DeadLetters:
+        """Make the file of failures of a run. ``line``: makes a line."""
+        earlier = earlier_failures(self.journal)
+        return DeadLetters(self._failures, line, job=self._key, earlier=earlier)
 
     def _renew(self) -> None:
         """Open again what a run has used up."""
@@ -123,7 +144,8 @@ def begin_journal(
             raise JournalError(f"the job cannot be begun: {error}") from error
         try:
             _check_place(journal.info, read)
-            _check_failures(journal)
+            if not _has_anothers(journal):
+                note_earlier(journal)
         except BaseException:
             journal.remove()
             raise
@@ -141,8 +163,6 @@ def begin_journal(
 def _check_place(job: JobInfo, read: Path | None) -> None:
     """Refuse to put failures where they cannot be, or over what the job reads or writes."""
     file, told = failures_of(job), job.arguments
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} is no regular file: failures cannot take its place")
     try:
         check_directory(file)
     except UsageError as error:
@@ -159,6 +179,7 @@ def _check_place(job: JobInfo, read: Path | None) -> None:
         raise UsageError(
             f"{file} is what the job reads or writes: name another file for its failures"
         )
+    check_failures(file)
 
 
 def _place_of(name: str) -> Path | None:
@@ -172,17 +193,34 @@ def _place_of(name: str) -> Path | None:
     return None if database.kind == "postgresql" else Path(os.path.realpath(database.place))
 
 
-def _check_failures(journal: Journal) -> None:
-    """Refuse to put failures where those of a job that is not complete will be."""
-    file = failures_of(journal.info)
+def _has_anothers(journal: Journal) -> bool:
+    """Whether the failures of another job are where those of this one shall be.
+
+    Raises ``JournalError`` where those of a job that is not complete will be.
+    """
+    info = journal.info
+    file = failures_of(info)
     for other in jobs(journal.path.parent):
+        if other.key == info.key or failures_of(other) != file:
+            continue
         writes = other.state == "running" or other.mark.positions.get(FAILURES)
-        if other.state != "complete" and writes and failures_of(other) == file:
+        if other.state != "complete" and writes:
             raise JournalError(
                 f"job {other.name!r} is not complete and will have its failures in {file}: go on"
                 f" with it (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"
                 f" {other.name}), or name another file for the failures of this one"
             )
+        if failures_now(other) == file and not _does_again(info.spec, other.spec):
+            return True
+    return False
+
+
+def _does_again(spec: JobSpec, other: JobSpec) -> bool:
+    """Whether a job makes anew what another made, so that the failures of that are history."""
+    if spec.kind == "export":
+        return spec.kind == other.kind and spec.target == other.target
+    kept = {"fingerprint": "", "api_version": "", "base_url": ""}
+    return msgspec.structs.replace(spec, **kept) == msgspec.structs.replace(other, **kept)
 
 
 def check_again(journal: Journal, api: Api, source: Source | PairSource | None, **now: str) -> None:

@@ -22,7 +22,7 @@ LETTER = (
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Inputs, and no journals."""
     (tmp_path / "ids").write_text("1001\n")
-    (tmp_path / "x.csv.failures.ndjson").write_text('{"from_object_id":"1001"}\n')
+    (tmp_path / "x.csv.failures.ndjson").write_text(LETTER)
     (tmp_path / "links").write_text(LINKS)
     (tmp_path / "letters").write_text(LETTER)
     (tmp_path / "parts").mkdir()

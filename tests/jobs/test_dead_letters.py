@@ -7,7 +7,7 @@ import pytest
 
 from hubassoc_async import RetryPolicy
 from hubassoc_async.emulator import Portal
-from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin
+from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin, file_now
 from hubassoc_async.jobs.journal import JournalError
 from hubassoc_async.jobs.pairs import open_pairs
 from hubassoc_async.jobs.sources import IdFile
@@ -77,8 +77,10 @@ def test_the_file_goes_back_to_a_position(tmp_path: Path) -> None:
     again.write([failure(4)])
     again.finish()
     assert [one.from_object_id for one in DECODE(letters.path.read_bytes())] == ["1", "2", "4"]
-    again.resume(0)
-    again.finish()
+    earlier = file_now(letters.path)
+    later = DeadLetters(letters.path, READ.letter, job="later", earlier=earlier)
+    later.resume(0)
+    later.finish()
     assert not list(tmp_path.iterdir()), "nothing failed in the end"
 
 
@@ -86,19 +88,45 @@ def test_the_file_has_its_name_when_it_is_finished(tmp_path: Path) -> None:
     """Till then that of another job is there; one that died as it finished goes on."""
     path = tmp_path / "x.ndjson"
     path.write_text("of a job before")
-    letters = DeadLetters(path, READ.letter, job="job")
+    earlier = file_now(path)
+    letters = DeadLetters(path, READ.letter, job="job", earlier=earlier)
     letters.resume(0)
     place = letters.write([failure(1)])
     assert path.read_text() == "of a job before"
     letters.finish()
     assert [one.from_object_id for one in DECODE(path.read_bytes())] == ["1"]
-    letters = DeadLetters(path, READ.letter, job="job")
+    letters = DeadLetters(path, READ.letter, job="job", earlier=earlier)
     letters.resume(place)
     assert not path.exists()
     letters.write([failure(2)])
     letters.finish()
     assert [one.from_object_id for one in DECODE(path.read_bytes())] == ["1", "2"]
     assert [one.name for one in tmp_path.iterdir()] == ["x.ndjson"]
+
+
+@pytest.mark.parametrize("there", ["nothing", "an earlier run"])
+def test_what_came_meanwhile_is_kept(there: str, tmp_path: Path) -> None:
+    """Two jobs of one file: neither removes nor replaces what the other put there."""
+    path = tmp_path / "x.ndjson"
+    if there != "nothing":
+        path.write_text("of a job before")
+    earlier = file_now(path)
+    jobs = [DeadLetters(path, READ.letter, job=f"job-{n}", earlier=earlier) for n in range(1, 4)]
+    for letters in jobs:
+        letters.resume(0)
+    for number, letters in enumerate(jobs[:2], 1):
+        place = letters.write([failure(number)])
+        letters.finish()
+    jobs[2].finish()
+    last = DeadLetters(path, READ.letter, job="job-2", earlier=earlier)
+    last.resume(place)  # it died just before it could say that it was complete
+    last.write([failure(3)])
+    last.finish()
+    found = {
+        one.name: [line.from_object_id for line in DECODE(one.read_bytes())]
+        for one in tmp_path.iterdir()
+    }
+    assert found == {"x.ndjson": ["1"], "x.job-2.ndjson": ["2", "3"]}
 
 
 @pytest.mark.parametrize("how", ["short", "other", "gone"])

@@ -10,8 +10,8 @@ import pytest
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs import Job, Mark, open_job_sink
-from hubassoc_async.jobs.dead_letters import DeadLetters
+from hubassoc_async.jobs import Job, Mark, forget, open_job_sink
+from hubassoc_async.jobs.dead_letters import DeadLetters, failures_now
 from hubassoc_async.jobs.job_spec import JobSpec
 from hubassoc_async.jobs.sources import IdFile
 from hubassoc_async.jobs.task import begin_journal
@@ -139,6 +139,48 @@ def test_no_device_is_removed() -> None:
     letters.resume(0)
     letters.finish()
     assert Path("pipe").is_fifo()
+
+
+@pytest.mark.parametrize("content", [b"1001\n", b'{"from_object_id":"1001"}\n', b"\xff\n"])
+def test_what_is_no_failures_stays(content: bytes, jobs: Path) -> None:
+    """A name that was mistaken does not cost a file: nothing is begun."""
+    Path("mine").write_bytes(content)
+    with pytest.raises(UsageError, match="is there and is no file of failures: name another file"):
+        begin("export", ids="ids.txt", to="z.ndjson", failures="mine")
+    assert Path("mine").read_bytes() == content
+    assert not list(jobs.iterdir())
+
+
+async def test_jobs_that_end_with_one_file_of_failures() -> None:
+    """Whoever ends last keeps what the other put there, and says where its own are."""
+    with (
+        begin("export", ids="ids.txt", to="y.ndjson", failures="f", name="one") as one,
+        begin("export", ids="ids.txt", to="z.ndjson", failures="f", name="two") as two,
+        begin("export", ids=["1001"], to="x.ndjson", failures="f", name="three") as three,
+    ):
+        assert one.failures == two.failures == Path("f").resolve()
+        for job in one, two, three:
+            await job.run()
+        assert one.failures.name == "f"
+        for job in one, two:
+            (letter,) = job.failures.read_text().splitlines()
+            assert '"from_object_id":"no id"' in letter
+        assert two.failures == failures_now(two.info) == Path(f"f.{two.info.key}").resolve()
+        assert failures_now(one.info) == one.failures
+        assert failures_now(three.info) is None
+
+
+@pytest.mark.parametrize("then", ["forgotten", "known"])
+@pytest.mark.parametrize("to", ["y.ndjson", "z.ndjson"])
+async def test_failures_of_an_earlier_run(to: str, then: str) -> None:
+    """A run that writes the same anew takes their place; one that is known to do other work not."""
+    with begin("export", ids="ids.txt", to="y.ndjson", failures="f", name="one") as job:
+        await job.run()
+    if then == "forgotten":
+        forget("one")
+    with begin("export", ids=["1002"], to=to, failures="f", name="two") as job:
+        await job.run()
+    assert Path("f").exists() is (to == "z.ndjson" and then == "known")
 
 
 def test_output_and_failures_are_hidden_apart(tmp_path: Path) -> None:
