@@ -18,8 +18,8 @@ from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_now
-from hubassoc_async.jobs.job import TASKS, take_up
-from hubassoc_async.jobs.job import forget as forget_job
+from hubassoc_async.jobs.job_kinds import TASKS, take_up
+from hubassoc_async.jobs.job_kinds import forget as forget_job
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
 from hubassoc_async.jobs.report import write_report
 

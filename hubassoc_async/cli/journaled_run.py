@@ -121,7 +121,18 @@ class JournaledRun(JobRun[P]):
         if failures is not None:
             yield f"  {failures_line(job is not None and job.complete, failures)}"
         if job is not None and not job.complete:
-            yield f"  go on with: hubassoc resume {job.name}"
+            yield f"  {self._onward(job)}"
+
+    def _onward(self, job: Job[P]) -> str:
+        """Say how to go on."""
+        if not self._task.hopeless:
+            return f"go on with: hubassoc resume {job.name}"
+        if job.info.mark.items:
+            return (
+                "the job is for this very input, and cannot go on with it: forget it (hubassoc jobs"
+                f" --forget {job.name}) and begin it again with one that is whole"
+            )
+        return f"nothing was done: job {job.name!r} is forgotten"
 
 
 def failures_line(complete: bool, failures: Path) -> str:

@@ -7,7 +7,8 @@ from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
 from hubassoc_async.jobs.diff import Diff, diff
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.importing import ImportJob
-from hubassoc_async.jobs.job import Job, apply_plan, forget
+from hubassoc_async.jobs.job import Job, apply_plan
+from hubassoc_async.jobs.job_kinds import forget
 from hubassoc_async.jobs.job_sink import JobSink as Sink
 from hubassoc_async.jobs.job_sink import open_job_sink
 from hubassoc_async.jobs.journal import (

@@ -1,6 +1,6 @@
-"""Jobs for programs and commands: begun or taken up, run, stopped, parked, forgotten.
+"""Jobs for programs and commands: begun or taken up, run, stopped, parked.
 
-Knows: which kinds of jobs there are. Does not know: what each does, terminals.
+Knows: what each kind is told. Does not know: what each does, terminals.
 """
 
 import asyncio
@@ -9,21 +9,21 @@ import time
 from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
-from hubassoc_async.jobs.dead_letters import discard_failures
+from hubassoc_async.errors import ApiError, DailyQuotaSpent
 from hubassoc_async.jobs.export_task import ExportTask, Ids, To
 from hubassoc_async.jobs.import_task import ImportTask, Links
-from hubassoc_async.jobs.job_spec import Api, JobInfo
-from hubassoc_async.jobs.journal import Journal
+from hubassoc_async.jobs.job_kinds import take_up
+from hubassoc_async.jobs.job_spec import Api, JobInfo, JournalError
 from hubassoc_async.jobs.parking import Parked, next_look, park, unpark
 from hubassoc_async.jobs.plan_file import Plan
 from hubassoc_async.jobs.sampling import Counted, Sampler
 from hubassoc_async.jobs.sync_apply import ApplyProgress
 from hubassoc_async.jobs.sync_task import SyncTask
 from hubassoc_async.jobs.task import Task
+from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import LabelsMode, WriteOperation
 from hubassoc_async.pacing import DailyBudget
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
     from hubassoc_async.jobs.importing import ImportProgress
 
 P_co = TypeVar("P_co", bound=Counted, covariant=True)
-
-TASKS: Final[dict[str, type[Task[Any]]]] = {
-    "export": ExportTask,
-    "import": ImportTask,
-    "sync": SyncTask,
-}
-"""Every kind of job that ``JobSpec.kind`` can name."""
 
 
 class Job(Generic[P_co]):
@@ -234,7 +227,9 @@ class Job(Generic[P_co]):
 
         Raises what stopped it: ``Parked``, a ``DailyQuotaSpent`` that says until when; another
         ``HubAssocError``; ``SourceError`` of the input; ``OSError`` of a file. What was there by
-        then is kept, and the job can be run again after any.
+        then is kept, and the job can be run again after any. But where nothing was done, ``close``
+        forgets a job whose file of ids or links is broken, and one that HubSpot refuses as it is,
+        as for an unknown object type: that is a ``JournalError``.
         """
         zone = DailyBudget(time_zone=time_zone).zone()
         while True:
@@ -263,6 +258,14 @@ class Job(Generic[P_co]):
             await self._work.run()
         except DailyQuotaSpent as spent:
             raise park(journal, spent, zone, time.time()) from spent
+        except (ApiError, SourceError) as error:
+            self._task.judge(error)
+            if self._task.hopeless and isinstance(error, ApiError):
+                raise JournalError(
+                    f"{error}: HubSpot refuses the job as it is. Begin it again with other object"
+                    " types, version or address"
+                ) from error
+            raise
         finally:
             sampling.cancel()
             with suppress(asyncio.CancelledError):
@@ -278,40 +281,6 @@ class Job(Generic[P_co]):
         while (left := next_look(until, time.time())) and not self._stopped.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), left)
-
-
-def take_up(
-    name: str, api: Api, *, source: Any = None, to: Any = None, directory: Path | None = None
-) -> Task[Any]:
-    """Open a job that was begun. Raises ``JournalError``."""
-    journal = Journal.open(name, directory=directory)
-    try:
-        return TASKS[journal.spec.kind].resume(journal, api, source=source, to=to)
-    except BaseException:
-        journal.close()
-        raise
-
-
-def forget(name: str, *, directory: Path | None = None) -> str | None:
-    """Remove a job and what it has not finished; returns why some of that may still be there.
-
-    Raises ``JournalError``.
-    """
-    journal = Journal.open(name, directory=directory)
-    kind, left = TASKS[journal.spec.kind], None
-    try:
-        try:
-            if journal.state != "complete":
-                kind.discard(journal)
-            kind.tidy(journal.info)
-        except (HubAssocError, OSError) as error:  # its folder or its database is gone
-            left = str(error)
-        if journal.state != "complete":
-            discard_failures(journal.info)
-        journal.remove()
-    finally:
-        journal.close()
-    return left
 
 
 async def apply_plan(

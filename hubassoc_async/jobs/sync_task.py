@@ -4,6 +4,7 @@ Knows: what the journal of such a job keeps. Does not know: terminals, HTTP, how
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,6 +99,14 @@ class SyncTask(Task[ApplyProgress]):
         except BaseException:
             plan.close()
             raise
+
+    @staticmethod
+    def discard(journal: Journal) -> None:
+        """Remove an undo file with nothing in it; in any other there is what was."""
+        undo, key = _beside(journal.info, "undo", ".undo"), journal.spec.fingerprint
+        with suppress(FileNotFoundError, PlanError), open_plan(undo) as plan:
+            if plan.info.undoes == key and next(plan.changes(limit=1), None) is None:
+                undo.unlink()
 
     @staticmethod
     def tidy(info: JobInfo) -> None:

@@ -6,22 +6,25 @@ jobs there are, modules of their own say: what each is told, and what its journa
 Knows: journals, inputs. Does not know: terminals, HTTP, what a job does.
 """
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import UsageError
+from hubassoc_async.errors import ApiError, HubAssocError, UsageError
 from hubassoc_async.jobs.database_urls import KINDS, database_of
 from hubassoc_async.jobs.dead_letters import (
     FAILURES,
     DeadLetter,
     DeadLetters,
     check_failures,
+    discard_failures,
     earlier_failures,
     failures_at,
     failures_now,
@@ -46,6 +49,7 @@ from hubassoc_async.model import Failure
 P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
 
+_log = logging.getLogger("hubassoc_async")
 _PLACES: Final = ("to", "ids", "links", "plan", "undo", "stale")
 """What of a job's arguments names something that it reads or writes, ..."""
 _ENDINGS: Final = (".undo", ".stale.ndjson")
@@ -79,6 +83,9 @@ class Task(ABC, Generic[P_co]):
         self._failures = failures_of(journal.info)
         self._key = journal.key
         self._used = False
+        self.hopeless = False
+        """Whether the last run ended as every other will, so that ``close`` forgets the job, if
+        nothing was done."""
 
     @classmethod
     @abstractmethod
@@ -96,12 +103,42 @@ class Task(ABC, Generic[P_co]):
         It may have been done already. Raises ``OSError``.
         """
 
+    @classmethod
+    def forget(cls, journal: Journal) -> str | None:
+        """Remove a job and what it has not finished; returns why some of that may be there."""
+        left = None
+        try:
+            try:
+                if journal.state != "complete":
+                    cls.discard(journal)
+                cls.tidy(journal.info)
+            except (HubAssocError, OSError) as error:  # its folder or its database is gone
+                left = str(error)
+            if journal.state != "complete":
+                discard_failures(journal.info)
+            journal.remove()
+        finally:
+            journal.close()
+        return left
+
     def work(self, client: AssociationsClient) -> Work[P_co]:
         """Make the next run. Raises ``JournalError`` when its input cannot be read once more."""
         if self._used:
             self._renew()
-        self._used = True
+        self._used, self.hopeless = True, False
         return self._make(client)
+
+    def judge(self, error: ApiError | SourceError) -> None:
+        """Note whether what ended a run will end every other."""
+        if isinstance(error, SourceError):
+            cause = error.__cause__
+            gone = isinstance(cause, OSError) and not isinstance(cause, BadGzipFile)
+            # the content of such a file is that of the job for good
+            self.hopeless = bool(self.journal.spec.fingerprint) and not gone
+        else:
+            # not 401 and its like, which are other classes; 407 is a proxy's
+            refused = error.status in (*range(300, 401), 404, 405)
+            self.hopeless = type(error) is ApiError and refused and not self._begun
 
     @property
     def failures(self) -> Path:
@@ -119,8 +156,17 @@ class Task(ABC, Generic[P_co]):
     def _renew(self) -> None:
         """Open again what a run has used up."""
 
+    @property
+    def _begun(self) -> bool:
+        """Whether something was done."""
+        return self.journal.mark.items > 0
+
     def close(self) -> None:
         """Let go of the job and of its input."""
+        if self.hopeless and not self._begun:
+            self.hopeless = False
+            if left := self.forget(self.journal):
+                _log.warning("what the job had not finished was not removed: %s", left)
         self.journal.close()
 
 

@@ -221,6 +221,22 @@ async def test_what_was_told_is_kept(url: str, ids: Path, portal: Portal, tmp_pa
     assert (ids.parent / "place" / "x.csv").exists()
 
 
+async def test_what_can_only_fail_again(url: str, ids: Path, tmp_path: Path) -> None:
+    """It is an error of usage, that leaves nothing; and where it leaves something, that is said."""
+    unknown = ["export", "widgetz", *command(url, "--ids", ids)[2:]]
+    done = await hubassoc(*unknown, cwd=tmp_path)
+    assert done.status == 2, done.err
+    assert "infer object type from: widgetz: HubSpot refuses the job as it is" in done.err
+    assert "nothing was done: job 'one' is forgotten" in done.err
+    assert "resume" not in done.err
+    assert names(tmp_path) == []
+    ids.write_text('{"id":"1001"}\n{"id":')
+    done = await hubassoc(*command(url, "--ids", ids), cwd=tmp_path)
+    assert done.status == 1
+    assert "cannot go on with it: forget it (hubassoc jobs --forget one)" in done.err
+    assert "resume" not in done.err
+
+
 async def test_jobs_are_listed_and_forgotten(
     url: str, ids: Path, portal: Portal, tmp_path: Path, jobs: Path
 ) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal
-from hubassoc_async.errors import DailyQuotaSpent, UsageError
-from hubassoc_async.jobs.job import Job, apply_plan, forget
+from hubassoc_async.errors import AuthError, DailyQuotaSpent, UsageError
+from hubassoc_async.jobs.job import Job, apply_plan
+from hubassoc_async.jobs.job_kinds import forget
 from hubassoc_async.jobs.journal import find_job
 from hubassoc_async.jobs.plan_file import MaxDeletes, PlanError, open_plan
 from hubassoc_async.jobs.sync_plan import plan_sync
@@ -197,3 +198,22 @@ async def test_forgetting_a_job_leaves_the_plan_it_was_given(tmp_path: Path) -> 
     assert forget("j", directory=tmp_path) is None
     with open_plan(path) as plan:
         assert [one.kind for one in plan.changes()] == ["removed", "added"]
+
+
+@on_virtual_time
+async def test_an_undo_file_is_forgotten_with_its_job_if_it_has_nothing(tmp_path: Path) -> None:
+    """What was there before a change is kept, whatever becomes of the job."""
+    portal, path = portal_of((1, 101, ())), tmp_path / "undo"
+    async with client_of(portal) as client:
+        with await plan_sync(client, *ENDS, [(1, 101), (1, 102, "billing")]) as plan:
+            for operation, kept in (("read", False), ("create", True)):
+                portal.fail("forbidden", operation=operation)
+                with (
+                    Job.apply(client, plan, undo=path, name="j", directory=tmp_path) as job,
+                    pytest.raises(AuthError),
+                ):
+                    await job.run()
+                assert path.exists()
+                forget("j", directory=tmp_path)
+                assert path.exists() is kept
+                portal.heal()
