@@ -3,6 +3,7 @@
 Knows: which kinds of jobs there are. Does not know: what they do.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,13 @@ from hubassoc_async.cli.connecting import STREAM, connecting, connection
 from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export_run import ExportRun
 from hubassoc_async.cli.import_run import ImportRun
+from hubassoc_async.cli.job_run import COMPLETE, USAGE
 from hubassoc_async.cli.journaled_run import JournaledRun, failures_line, refusing, run_job
 from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_now
+from hubassoc_async.jobs.job_files import unreadable_jobs
 from hubassoc_async.jobs.job_kinds import TASKS, take_up
 from hubassoc_async.jobs.job_kinds import forget as forget_job
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
@@ -68,28 +71,50 @@ def resume(
 
 
 @click.command("jobs")
-@click.option("--forget", metavar="JOB", help="Remove a job and what it has not finished.")
-def jobs_command(forget: str | None) -> None:
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="JOB…",
+    help="Remove jobs and what they have not finished.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@click.pass_context
+def jobs_command(context: click.Context, forget: tuple[str, ...], more: tuple[str, ...]) -> None:
     """List the jobs that were begun, the latest first."""
-    if forget is not None:
-        with refusing():
-            left = forget_job(forget)
-        click.echo(f"job {forget!r} is forgotten", err=True)
-        if left is not None:
-            click.echo(f"  what it had not finished was not removed: {left}", err=True)
-        return
-    found = jobs()
-    if not found:
+    if forget:
+        context.exit(_forget(dict.fromkeys((*forget, *more))))
+    if more:
+        raise click.UsageError(f"say what of it: hubassoc status {more[0]}, or --forget {more[0]}")
+    found, others = jobs(), unreadable_jobs()
+    if not found and not others:
         click.echo("no jobs", err=True)
         return
     rows = [("JOB", "STATE", "DONE", "FROM → TO", "LAST CHANGE")]
     for job in found:
         ends = f"{job.spec.from_object_type} → {job.spec.to_object_type}"
         rows.append((job.name, job.state, f"{job.mark.items:,}", ends, local_time(job.changed_at)))
+    # they can be forgotten, and some gone on with by another version
+    rows += [(one.name, one.why, "", "", local_time(one.changed_at)) for one in others]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
+
+
+def _forget(names: Iterable[str]) -> int:
+    """Forget each, whatever becomes of the others. Returns the exit status."""
+    status = COMPLETE
+    for name in names:
+        try:
+            left = forget_job(name)
+        except UsageError as error:
+            click.echo(f"Error: {error}", err=True)
+            status = USAGE
+            continue
+        click.echo(f"job {name!r} is forgotten", err=True)
+        if left is not None:
+            click.echo(f"  {left}", err=True)
+    return status
 
 
 @click.command()

@@ -13,7 +13,7 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink, public_name
-from hubassoc_async.jobs.job_spec import Api, JobSpec, JournalError
+from hubassoc_async.jobs.job_spec import Api, JobInfo, JobSpec, JournalError
 from hubassoc_async.jobs.journal import Journal
 from hubassoc_async.jobs.sources import GivenIds, Source, open_ids
 from hubassoc_async.jobs.spool import Spool
@@ -107,10 +107,10 @@ class ExportTask(Task[ExportProgress]):
         return cls(journal, found, source, to)
 
     @staticmethod
-    def discard(journal: Journal) -> None:
+    def discard(info: JobInfo) -> None:
         """Remove what is hidden beside the target; a program's own sink is its own."""
-        if "to" in journal.arguments:
-            _sink(journal.spec.target, journal.spec, journal.key).discard()
+        if "to" in info.arguments:
+            _sink(info.spec.target, info.spec, info.key).discard()
 
     def close(self) -> None:
         """Let go of the job and of its input."""

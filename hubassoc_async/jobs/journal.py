@@ -8,21 +8,35 @@ Knows: SQLite, locks. Does not know: what a job does.
 
 import errno
 import os
-import re
 import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from hubassoc_async.jobs.files import make_directory, sync_directory
-from hubassoc_async.jobs.job_lock import hold, is_held
+from hubassoc_async.jobs.job_files import DIRECTORY_VARIABLE as DIRECTORY_VARIABLE
+from hubassoc_async.jobs.job_files import (
+    FORMAT,
+    check_format,
+    check_free,
+    connect,
+    info_of,
+    locked,
+    path_of,
+    remove_files,
+    version_of,
+)
+from hubassoc_async.jobs.job_files import find_job as find_job
+from hubassoc_async.jobs.job_files import has_job as has_job
+from hubassoc_async.jobs.job_files import jobs as jobs
+from hubassoc_async.jobs.job_files import jobs_directory as jobs_directory
 from hubassoc_async.jobs.job_spec import JobInfo as JobInfo
 from hubassoc_async.jobs.job_spec import JobSpec as JobSpec
 from hubassoc_async.jobs.job_spec import JournalError as JournalError
@@ -32,9 +46,6 @@ from hubassoc_async.jobs.job_spec import TakenError
 from hubassoc_async.jobs.job_spec import check_same as check_same
 from hubassoc_async.jobs.job_spec import fingerprint as fingerprint
 
-DIRECTORY_VARIABLE: Final = "HUBASSOC_JOBS"
-_FORMAT: Final = 2  # of the journal: another one is refused rather than guessed at
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TABLES: Final = f"""
 create table job (
     key text not null, spec text not null, arguments text not null, created_at real not null,
@@ -42,7 +53,7 @@ create table job (
     mark text not null, changed_at real not null
 );
 create table samples (at real not null, numbers text not null);
-pragma user_version = {_FORMAT};
+pragma user_version = {FORMAT};
 """
 
 
@@ -53,7 +64,7 @@ class Journal:
         """Use ``create`` or ``open``."""
         self.path = path
         self._lock = lock
-        self.connection = _connect(path, "rwc")
+        self.connection = connect(path, "rwc")
         """For tables of other modules: write them within ``transaction``."""
         self._writing = threading.RLock()
         self._samples: list[tuple[float, str]] = []
@@ -82,7 +93,7 @@ class Journal:
         stem = f"{spec.kind}-{ends}-{time.strftime('%Y%m%d')}"[:90]
         for number in count(1):
             with suppress(TakenError):
-                if not _path(free := f"{stem}-{number}", directory).exists():
+                if not path_of(free := f"{stem}-{number}", directory).exists():
                     return cls._create(free, spec, arguments or {}, directory)
         raise AssertionError  # there is always another number
 
@@ -90,10 +101,10 @@ class Journal:
     def _create(
         cls, name: str, spec: JobSpec, arguments: Mapping[str, Any], directory: Path
     ) -> Self:
-        path = _path(name, directory)
-        journal = cls(path, _locked(path))
+        path = path_of(name, directory)
+        journal = cls(path, locked(path))
         try:
-            _check_free(name, _version(journal.connection))
+            check_free(name, version_of(journal.connection))
             now = time.time()
             row = (
                 f"{name}-{secrets.token_hex(4)}",
@@ -126,14 +137,14 @@ class Journal:
         Raises ``JournalError`` when there is none, another process is running it, its journal has
         another format, or it is not the job ``expect``: then it names what differs.
         """
-        path = _path(name, directory or jobs_directory())
+        path = path_of(name, directory or jobs_directory())
         if not path.exists():
             raise JournalError(
                 f"there is no job {name!r} in {path.parent}: hubassoc jobs lists all"
             )
-        journal = cls(path, _locked(path))
+        journal = cls(path, locked(path))
         try:
-            _check_format(path, _version(journal.connection))
+            check_format(path, version_of(journal.connection))
             if expect is not None:
                 check_same(name, journal.spec, expect)
             with journal.transaction() as connection:
@@ -156,7 +167,7 @@ class Journal:
     @property
     def info(self) -> JobInfo:
         """All that is known of the job now."""
-        return _info(self.path, self.connection)
+        return info_of(self.path, self.connection)
 
     @property
     def spec(self) -> JobSpec:
@@ -226,123 +237,8 @@ class Journal:
     def remove(self) -> None:
         """Close it and remove its files: the job is forgotten."""
         self.connection.close()
-        for ending in (".sqlite", ".sqlite-wal", ".sqlite-shm", ".daily", ".lock"):
-            self.path.with_suffix(ending).unlink(missing_ok=True)
+        remove_files(self.path)
         self._lock.close()
-
-
-def jobs_directory() -> Path:
-    """Where journals are, unless told otherwise."""
-    if named := os.environ.get(DIRECTORY_VARIABLE):
-        return Path(named)
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "hubassoc" / "jobs"
-
-
-def jobs(directory: Path | None = None) -> list[JobInfo]:
-    """List all jobs, the latest first. What is no journal of this version is passed over."""
-    found = []
-    for path in (directory or jobs_directory()).glob("*.sqlite"):
-        with suppress(JournalError):
-            found.append(_look(path))
-    return sorted(found, key=lambda job: job.created_at, reverse=True)
-
-
-def has_job(name: str, directory: Path | None = None) -> bool:
-    """Whether a job of that name was begun. Raises ``JournalError`` for what cannot be a name."""
-    path = _path(name, directory or jobs_directory())
-    if not path.exists():
-        return False
-    with closing(_connect(path, "rw")) as connection:
-        return _version(connection) != 0  # else it died before it began
-
-
-def find_job(name: str, directory: Path | None = None) -> JobInfo:
-    """Look at one job, without taking it up. Raises ``JournalError`` when there is none."""
-    path = _path(name, directory or jobs_directory())
-    if not path.exists():
-        raise JournalError(f"there is no job {name!r} in {path.parent}: hubassoc jobs lists all")
-    return _look(path)
-
-
-def _path(name: str, directory: Path) -> Path:
-    if not _NAME.fullmatch(name):
-        raise JournalError(
-            f"{name!r} cannot be the name of a job: use letters, digits, '-', '_' and '.'"
-        )
-    return directory / f"{name}.sqlite"
-
-
-def _connect(path: Path, mode: Literal["rw", "rwc"]) -> sqlite3.Connection:
-    """Open a database whose commits are durable; ``rwc`` makes it if it is not there."""
-    # autocommit, and used by the threads that make what it notes durable
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=60.0,
-    )
-    try:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise JournalError(f"{path} is no journal: {error}") from error
-    return connection
-
-
-def _locked(path: Path) -> sqlite3.Connection:
-    """Hold the lock of a job. Raises ``JournalError`` when another process does."""
-    lock = hold(path.with_suffix(".lock"))
-    if lock is None:
-        who = ""
-        with suppress(JournalError):
-            who = f" (pid {_look(path).pid})"
-        raise TakenError(
-            f"another process{who} is running job {path.stem!r}: wait for it or stop it first"
-        )
-    return lock
-
-
-def _look(path: Path) -> JobInfo:
-    with closing(_connect(path, "rw")) as connection:
-        _check_format(path, _version(connection))
-        info = _info(path, connection)
-    if info.state == "running" and not is_held(path.with_suffix(".lock")):
-        return msgspec.structs.replace(info, state="stopped", reason="its process was killed")
-    return info
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    """The format of a journal; 0 for a file that never became one."""
-    (version,) = connection.execute("pragma user_version").fetchone()
-    return int(version)
-
-
-def _check_free(name: str, version: int) -> None:
-    if version:
-        raise TakenError(
-            f"there is a job {name!r} already: go on with it (hubassoc resume {name}) or give this"
-            " one another name"
-        )
-
-
-def _check_format(path: Path, version: int) -> None:
-    if version == 0:
-        raise JournalError(f"job {path.stem!r} died before it began: begin it again")
-    if version != _FORMAT:
-        raise JournalError(
-            f"{path} has format {version} and this version of hubassoc knows format {_FORMAT}:"
-            " go on with the version that began it, or begin it again under another name"
-        )
-
-
-def _info(path: Path, connection: sqlite3.Connection) -> JobInfo:
-    cursor = connection.execute("select * from job")
-    row = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
-    decoded = {name: msgspec.json.decode(row.pop(name)) for name in ("spec", "arguments", "mark")}
-    return msgspec.convert({**row, **decoded, "name": path.stem, "path": path}, JobInfo)
 
 
 def _json(value: object) -> str:

@@ -101,9 +101,9 @@ class SyncTask(Task[ApplyProgress]):
             raise
 
     @staticmethod
-    def discard(journal: Journal) -> None:
+    def discard(info: JobInfo) -> None:
         """Remove an undo file with nothing in it; in any other there is what was."""
-        undo, key = _beside(journal.info, "undo", ".undo"), journal.spec.fingerprint
+        undo, key = _beside(info, "undo", ".undo"), info.spec.fingerprint
         with suppress(FileNotFoundError, PlanError), open_plan(undo) as plan:
             if plan.info.undoes == key and next(plan.changes(limit=1), None) is None:
                 undo.unlink()

@@ -93,7 +93,7 @@ class Task(ABC, Generic[P_co]):
         """Take up a job. Raises ``JournalError`` when it is another, or an input is missing."""
 
     @staticmethod
-    def discard(journal: Journal) -> None:
+    def discard(info: JobInfo) -> None:
         """Remove what a job has written and not finished: nothing, unless its kind says so."""
 
     @staticmethod
@@ -104,21 +104,17 @@ class Task(ABC, Generic[P_co]):
         """
 
     @classmethod
-    def forget(cls, journal: Journal) -> str | None:
-        """Remove a job and what it has not finished; returns why some of that may be there."""
+    def clear(cls, info: JobInfo) -> str | None:
+        """Remove what a job has not finished; returns why some of that may still be there."""
         left = None
         try:
-            try:
-                if journal.state != "complete":
-                    cls.discard(journal)
-                cls.tidy(journal.info)
-            except (HubAssocError, OSError) as error:  # its folder or its database is gone
-                left = str(error)
-            if journal.state != "complete":
-                discard_failures(journal.info)
-            journal.remove()
-        finally:
-            journal.close()
+            if info.state != "complete":
+                cls.discard(info)
+            cls.tidy(info)
+        except (HubAssocError, OSError) as error:  # its folder or its database is gone
+            left = f"what it had not finished was not removed: {error}"
+        if info.state != "complete":
+            discard_failures(info)
         return left
 
     def work(self, client: AssociationsClient) -> Work[P_co]:
@@ -165,8 +161,9 @@ class Task(ABC, Generic[P_co]):
         """Let go of the job and of its input."""
         if self.hopeless and not self._begun:
             self.hopeless = False
-            if left := self.forget(self.journal):
-                _log.warning("what the job had not finished was not removed: %s", left)
+            if left := self.clear(self.journal.info):
+                _log.warning("job %s is forgotten; %s", self.journal.name, left)
+            self.journal.remove()
         self.journal.close()
 
 
