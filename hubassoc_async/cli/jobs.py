@@ -24,6 +24,7 @@ from hubassoc_async.jobs.job_files import unreadable_jobs
 from hubassoc_async.jobs.job_kinds import TASKS, take_up
 from hubassoc_async.jobs.job_kinds import forget as forget_job
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
+from hubassoc_async.jobs.own_plans import sweep_plans
 from hubassoc_async.jobs.report import write_report
 
 RUNS: Final[dict[str, type[JournaledRun[Any]]]] = {
@@ -85,6 +86,7 @@ def jobs_command(context: click.Context, forget: tuple[str, ...], more: tuple[st
         context.exit(_forget(dict.fromkeys((*forget, *more))))
     if more:
         raise click.UsageError(f"say what of it: hubassoc status {more[0]}, or --forget {more[0]}")
+    sweep_plans()
     found, others = jobs(), unreadable_jobs()
     if not found and not others:
         click.echo("no jobs", err=True)

@@ -3,9 +3,8 @@
 Knows: how the arguments are spelt, which fit together. Does not know: how either half runs.
 """
 
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Final
 
 import click
@@ -21,7 +20,7 @@ from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.edge_source import EdgeSource
-from hubassoc_async.jobs.journal import jobs_directory
+from hubassoc_async.jobs.own_plans import own_plan
 from hubassoc_async.jobs.plan_file import Plan, open_plan
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.sync_task import SyncTask
@@ -101,29 +100,21 @@ def sync(context: click.Context, /, **arguments: Any) -> None:
     _check(arguments, how["report"])
     options = connection(arguments, stdin="links" if arguments["desired"] == STREAM else None)
     console = Console(stderr=True, highlight=False, emoji=False)
-    path: Path = arguments["plan"] or jobs_directory() / f"sync-{token_hex(4)}.plan"
-    kept = arguments["plan"] is not None
     status = COMPLETE
-    task: SyncTask | None = None
     try:
-        if arguments["desired"] is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            status = _make(
-                arguments, options, console, path if kept or arguments["apply"] else None
-            )
-        if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
-            with open_plan(path) as plan:
-                task = _begin(context, arguments, options, plan)
-                summary = arguments["summary"]
-                status = run_job(ApplyRun, options, task, summary=summary, **how) or status
+        own = arguments["apply"] and arguments["plan"] is None
+        with own_plan() if own else nullcontext(arguments["plan"]) as path:
+            if arguments["desired"] is not None:
+                status = _make(arguments, options, console, path)
+            if status in (COMPLETE, SOME_FAILED) and arguments["apply"]:
+                with open_plan(path) as plan:
+                    task = _begin(context, arguments, options, plan)
+                    summary = arguments["summary"]
+                    status = run_job(ApplyRun, options, task, summary=summary, **how) or status
     except (UsageError, SourceError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
-    finally:
-        if not kept and task is None:  # it is no job's, and nobody knows its name
-            with suppress(OSError):
-                path.unlink()
     context.exit(status)
 
 

@@ -51,6 +51,16 @@ main()
 """
 """The command, which dies right after its job has noted a state."""
 
+UNBORN = """\
+import os
+from hubassoc_async.cli import main
+from hubassoc_async.jobs import sync_task
+
+sync_task.begin_journal = lambda *_: os._exit(9)
+main()
+"""
+"""The command, which dies right before its job is begun."""
+
 
 @pytest.fixture
 def portal() -> Portal:
@@ -87,7 +97,7 @@ async def test_a_plan_is_said_and_nothing_written(portal: Portal, tmp_path: Path
     summary = json.loads((tmp_path / "s.json").read_text())
     assert (summary["records"], summary["there"], summary["requests"]) == (2, 3, 3)
     assert state(portal) == BEFORE
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["jobs", "links.csv", "s.json"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["links.csv", "s.json"]
 
 
 async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: Path) -> None:
@@ -313,3 +323,20 @@ async def test_a_plan_nobody_asked_for_goes_with_its_job(
             done = await hubassoc(*after, cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
             assert done.status == 0, done.err
     assert not list(jobs.glob("*.plan"))
+
+
+async def test_a_plan_goes_though_its_job_was_never_begun(portal: Portal, tmp_path: Path) -> None:
+    """A look at the jobs removes it."""
+    jobs = tmp_path / "jobs"
+    async with PortalServer(portal) as server:
+        words = ("sync", "contacts", "companies", "--desired", "links.csv", "--apply")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", UNBORN, *words, "--base-url", server.url),
+            cwd=tmp_path,
+            env=environment(HUBASSOC_JOBS=str(jobs)),
+        )
+        assert await process.wait() == 9
+    assert len(list(jobs.glob("*.plan"))) == 1
+    done = await hubassoc("jobs", cwd=tmp_path, HUBASSOC_JOBS=str(jobs))
+    assert done.status == 0, done.err
+    assert list(jobs.iterdir()) == []
