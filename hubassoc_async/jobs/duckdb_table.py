@@ -56,6 +56,14 @@ class DuckdbTable(TableSink):
         )
         return None if found.fetchone() is None else "a view"
 
+    def _obstacle(self) -> str | None:
+        known = self._run(  # the name of the database would do instead, and find other tables
+            "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database()"
+            " AND lower(schema_name) = coalesce(?, current_schema())",
+            self._schema.lower() or None,
+        ).fetchone()
+        return self._lacks_schema() if known is None else None
+
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         self._rows.add(outcomes)
         if not self._rows:

@@ -10,7 +10,7 @@ from hubassoc_async.jobs.database_urls import quoted
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.job_sink import Target
 from hubassoc_async.jobs.lines import Types
-from hubassoc_async.jobs.tables import TableSink
+from hubassoc_async.jobs.tables import MARKS, TableSink
 from hubassoc_async.model import ObjectAssociations
 
 _WHAT = "writing PostgreSQL"
@@ -62,9 +62,49 @@ class PostgresTable(TableSink):
         return None if found is None else _KINDS.get(found[0], "a view")
 
     def _obstacle(self) -> str | None:
-        schema = self._table.rpartition(".")[0]
-        if schema and self._run("SELECT to_regnamespace(?)", quoted(schema)).fetchone() == (None,):
-            return f"has no schema {schema}: make it first"
+        return self._no_schema() or self._no_right() or self._needed()
+
+    def _no_schema(self) -> str | None:
+        """Why no table can be made in the schema."""
+        found = self._run(
+            "SELECT current_user, nspname, has_schema_privilege(oid, 'CREATE') FROM pg_namespace"
+            " WHERE oid = to_regnamespace(coalesce(?, quote_ident(current_schema())))",
+            quoted(self._schema) if self._schema else None,
+        ).fetchone()
+        if found is None and not self._schema:
+            return "has none of the schemas of its search path: name one, as in ?table=public.links"
+        if found is None:
+            return self._lacks_schema()
+        role, schema, creates = found
+        if creates:
+            return None
+        return f"lets role {role} make no tables in schema {schema}: grant that, or name another"
+
+    def _no_right(self) -> str | None:
+        """What of the tables that are there is another role's."""
+        rows = self._run(
+            "SELECT relname, current_user, pg_get_userbyid(relowner) FROM pg_class"
+            " JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            # DROP TABLE, which an export ends with, is for owners: of the table or of its schema
+            " WHERE pg_class.oid = to_regclass(?) AND NOT pg_has_role(relowner, 'USAGE')"
+            " AND NOT pg_has_role(nspowner, 'USAGE')"
+            " OR pg_class.oid = to_regclass(?) AND NOT (has_table_privilege(pg_class.oid, 'SELECT')"
+            " AND has_table_privilege(pg_class.oid, 'INSERT') AND has_table_privilege(pg_class.oid,"
+            " 'UPDATE') AND has_table_privilege(pg_class.oid, 'DELETE'))",
+            quoted(self._table),
+            quoted(self._marks),
+        ).fetchone()
+        if rows is None:
+            return None
+        table, role, owner = rows
+        return (
+            f"has a table {table} that belongs to role {owner}, and role {role} may not"
+            f" {'write to' if table == MARKS else 'replace'} it: connect as another role, or name"
+            " another table by ?table="
+        )
+
+    def _needed(self) -> str | None:
+        """Who needs the table, so that it cannot be replaced."""
         # what DROP TABLE without CASCADE refuses to take along: views, foreign keys, ...
         found = self._run(
             "SELECT pg_describe_object(coalesce(rule.refclassid, one.classid),"
@@ -81,7 +121,10 @@ class PostgresTable(TableSink):
         ).fetchone()
         if found is None:
             return None
-        return f"has {found[0]}, which needs the table {self._table}: drop it first"
+        return (
+            f"has {found[0]}, which needs the table {self._table}: drop it first, or name another"
+            " by ?table="
+        )
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("COPY {staging} FROM STDIN")

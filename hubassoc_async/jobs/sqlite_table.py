@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from hubassoc_async.jobs.numbers import integers
-from hubassoc_async.jobs.tables import TableSink
+from hubassoc_async.jobs.tables import MAIN, TableSink
 from hubassoc_async.model import ObjectAssociations
 
 
@@ -33,6 +33,10 @@ class SqliteTable(TableSink):
         found = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND lower(name) = ?"
         row = self._run(found, table.rpartition(".")[2].lower()).fetchone()
         return None if row is None else "a view"
+
+    def _obstacle(self) -> str | None:
+        # another is a file that only a connection knows, and temp is gone with it
+        return None if self._schema.lower() in ("", MAIN) else self._lacks_schema()
 
     def _insert(self, outcomes: Sequence[ObjectAssociations]) -> None:
         statement = self._sql("INSERT INTO {staging} VALUES (?, ?, ?, ?, ?, ?, ?)")

@@ -28,6 +28,8 @@ DEFAULT_TABLE: Final = "associations"
 MARKS: Final = "hubassoc_jobs"
 """The table that says which job fills or has filled which table, and how far it is."""
 
+MAIN: Final = "main"
+"""The schema that every file has."""
 _COLUMNS: Final = """
     from_object_type TEXT NOT NULL, from_object_id BIGINT NOT NULL,
     to_object_type TEXT NOT NULL, to_object_id BIGINT NOT NULL,
@@ -53,6 +55,9 @@ class TableSink(ABC):
         self._job = target.job
         self._table = database.table or DEFAULT_TABLE
         *schema, name = self._table.split(".")
+        if name.lower() == MARKS:
+            raise UsageError(f"{MARKS} is where jobs are noted: name another table by ?table=")
+        self._schema = "".join(schema)
         digest = blake2b(target.job.encode(), digest_size=6).hexdigest()
         self._staging = ".".join((*schema, f"{name[:40]}_{digest}"))
         self._marks = ".".join((*schema, MARKS))
@@ -71,6 +76,8 @@ class TableSink(ABC):
         """
         if self._database.gone:
             check_directory(Path(self._database.place))
+            if self._schema.lower() not in ("", MAIN):
+                raise UsageError(f"{self._database.shown} {self._lacks_schema()}")
             return
         try:
             self._open()
@@ -155,6 +162,9 @@ class TableSink(ABC):
         """Why a table, there or not, could not be put into the place; None when it could."""
         return None
 
+    def _lacks_schema(self) -> str:
+        return f"has no schema {self._schema}: make it first, or name another by ?table="
+
     def _begun(self) -> Mark | None:
         """How far the database says that the job is; None when it knows nothing of it."""
         self._run(
@@ -207,7 +217,7 @@ class TableSink(ABC):
             )
         obstacle = self._obstacle()
         if obstacle is not None:
-            raise UsageError(f"{self._database.shown} {obstacle}, or name another by ?table=")
+            raise UsageError(f"{self._database.shown} {obstacle}")
 
     def _open(self) -> None:
         if self._connection is None:

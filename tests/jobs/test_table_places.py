@@ -1,11 +1,14 @@
 """Tables as targets of a job: which are replaced, and which are left alone."""
 
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.journal import JournalError, Mark
+from hubassoc_async.jobs.lines import COLUMNS
 from hubassoc_async.jobs.sinks import SinkError
 from hubassoc_async.jobs.tables import TableSink
 from tests.jobs.stores import (
@@ -159,11 +162,100 @@ def test_what_else_has_the_name_is_called_what_it_is(
         sink.check()
 
 
-def test_a_schema_that_is_not_there_is_missed(targets: Targets) -> None:
-    """Before a job is begun."""
-    sink = sink_of(targets("postgres").replace("table=links", "table=crm.links"))
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_schema_that_is_not_there_is_missed(kind: str, there: bool, targets: Targets) -> None:
+    """Before a job is begun, whether the file is there or not."""
+    target = targets(kind)
+    if there:
+        export(target)
+    catalog = Path(target.partition("?")[0]).stem  # what DuckDB takes for a schema, too
+    for schema in ("crm", "temp", *([catalog] if kind == "duckdb" else [])):
+        sink = sink_of(target.replace("table=links", f"table={schema}.links"))
+        assert isinstance(sink, TableSink)
+        if kind == "postgres" and schema == "temp":
+            continue
+        with pytest.raises(UsageError, match=f"has no schema {schema}: make it first, or name"):
+            sink.check()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_the_schema_of_a_file_may_be_named(kind: str, targets: Targets) -> None:
+    """It has the one, as a file to be made will have."""
+    target = targets(kind)
+    sink = sink_of(target.replace("table=links", "table=Main.links"))
     assert isinstance(sink, TableSink)
-    with pytest.raises(UsageError, match="has no schema crm"):
+    sink.check()
+    export(target.replace("table=links", "table=Main.links"))
+    assert rows_in(target) == rows_of(CHUNKS)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_the_table_of_jobs_is_no_target(kind: str, targets: Targets) -> None:
+    """It would be replaced by what it tells of."""
+    with pytest.raises(UsageError, match="is where jobs are noted"):
+        sink_of(targets(kind).replace("table=links", "table=hubassoc_jobs"))
+
+
+@pytest.fixture
+def guest(postgres_url: str) -> Iterator[tuple[str, str]]:
+    """A target of a role that may make tables but owns none, and its name."""
+    role = f"guest{secrets.token_hex(4)}"
+    place, _, options = postgres_url.partition("//")[2].partition("@")[2].partition("?")
+    with connect(f"{postgres_url}&table=links") as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'guest'".encode())
+        connection.execute("CREATE SCHEMA crm")
+        connection.execute(f"GRANT ALL ON SCHEMA crm TO {role}".encode())
+    yield f"postgresql://{role}:guest@{place}?{options}&table=crm.links", role
+    with connect(f"{postgres_url}&table=links") as connection:
+        connection.execute(f"DROP OWNED BY {role}".encode())
+        connection.execute(f"DROP ROLE {role}".encode())
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (
+            "CREATE TABLE crm.links ({columns})",
+            "has a table links that belongs to role tester, and",
+        ),
+        (
+            "CREATE TABLE crm.hubassoc_jobs (job TEXT, made TEXT, mark TEXT, finished INTEGER);"
+            " GRANT SELECT, INSERT, UPDATE ON crm.hubassoc_jobs TO {role}",
+            "has a table hubassoc_jobs that belongs to role tester, and role {role} may not write",
+        ),
+        (
+            "REVOKE CREATE ON SCHEMA crm FROM {role}",
+            "lets role {role} make no tables in schema crm",
+        ),
+    ],
+)
+def test_postgresql_lets_owners_alone_replace_a_table(
+    done: str, said: str, guest: tuple[str, str], postgres_url: str
+) -> None:
+    """That is found before a job is begun, not when it has read everything; and may be mended."""
+    target, role = guest
+    columns = ", ".join(f"{name} TEXT" for name in COLUMNS)
+    with connect(f"{postgres_url}&table=links") as connection:
+        connection.execute(done.format(role=role, columns=columns).encode())
+    sink = sink_of(target)
+    assert isinstance(sink, TableSink)
+    with pytest.raises(UsageError, match=said.format(role=role)):
+        sink.check()
+    with connect(f"{postgres_url}&table=links") as connection:
+        connection.execute(f"ALTER SCHEMA crm OWNER TO {role}".encode())
+        connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA crm TO {role}".encode())
+    sink.check()
+    export(target)
+    with connect(f"{postgres_url}&table=crm.links") as connection:
+        connection.execute(f"REASSIGN OWNED BY {role} TO tester".encode())
+
+
+def test_postgresql_needs_a_schema(targets: Targets) -> None:
+    """Of a search path without any, that is said."""
+    sink = sink_of(f"{targets('postgres')}&options=-csearch_path%3Dnone")
+    assert isinstance(sink, TableSink)
+    with pytest.raises(UsageError, match="none of the schemas of its search path"):
         sink.check()
 
 
