@@ -19,8 +19,9 @@ from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import sources
+from hubassoc_async.jobs.database_urls import file_of
 from hubassoc_async.jobs.dead_letters import Origin
-from hubassoc_async.jobs.files import OpenStream, Target, open_target
+from hubassoc_async.jobs.files import OpenStream, Target, is_descriptor, open_target
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import Source, SourceError
@@ -105,11 +106,21 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
         real = Path(os.path.realpath(path))
         if not real.parent.is_dir():
             raise click.UsageError(f"{name}: there is no directory {real.parent}")
+        if not _special(path) and not os.access(real.parent, os.W_OK):
+            raise click.UsageError(
+                f"{name}: no files can be made in {real.parent}, which is not yours to write to:"
+                f" give {name} a file elsewhere"
+            )
         if real in seen and not _special(real):
             raise click.UsageError(f"{seen[real]} and {name} are the same file: {path}")
         seen[real] = name
-    place = Path(os.path.realpath(read))
-    for real, name in seen.items() if read != STREAM and not _special(place) else ():
+    try:
+        place = file_of(str(read))
+    except UsageError as error:
+        raise click.UsageError(str(error)) from None
+    if place is None or _special(place):
+        return
+    for real, name in seen.items():
         if place.is_relative_to(real) and name not in _REMAINS:
             raise click.UsageError(f"{option} and {name} are the same file: {read}")
 
@@ -141,7 +152,7 @@ def job_files(
 
 
 def _special(path: Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+    return is_descriptor(path) or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def open_ids(ids: str, column: str | None) -> Source:

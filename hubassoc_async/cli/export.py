@@ -102,6 +102,8 @@ def _check_files(arguments: dict[str, Any], how: dict[str, Any]) -> None:
         database = database_of(to)
     at_server = database is not None and database.kind == "postgresql"
     output = None if at_server else Path(to if database is None else database.place)
-    check_files(
-        {"--to": output, **job_files(arguments, how, to)}, "--ids", arguments["ids"] or STREAM
-    )
+    ids = arguments["ids"] or STREAM
+    files = {"--to": output, **job_files(arguments, how, to)}
+    check_files(files, "--ids", STREAM if database is not None and "://" in ids else ids)
+    if "://" in ids:  # one table may be made from another of its database
+        check_files(job_files(arguments, how, to), "--ids", ids)

@@ -11,7 +11,8 @@ import signal
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -182,12 +183,22 @@ class JobRun(ABC, Generic[P]):
         if self._options.summary is not None:
             summary = self._summary(progress)
             if summary is not None:
-                write_json(self._options.summary, summary)
+                write = partial(write_json, content=summary)
+                status = self._saved("--summary", self._options.summary, write, status)
         if not self._options.quiet:
             for line in self._summary_lines(progress):
                 self._say(line)
         for line in self._files():
             self._say(line)
+        return status
+
+    def _saved(self, option: str, path: Path, write: Callable[[Path], None], status: int) -> int:
+        """Write a file about what was done. Returns the exit status."""
+        try:
+            write(path)
+        except OSError as error:
+            self._say(f"Error: {option}: cannot write {path}: {error.strerror}", style="red")
+            return status or ERROR
         return status
 
     def _status(self, job: Job[P] | None) -> int:

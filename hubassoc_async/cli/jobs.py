@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from hubassoc_async.cli.arguments import check_files
 from hubassoc_async.cli.connecting import STREAM, connecting, connection
 from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export_run import ExportRun
@@ -56,6 +57,7 @@ def resume(
     was begun with. The exit statuses are those of the command that began it.
     """
     how = ending_of(arguments)
+    check_files({"--summary": summary, "--report": how["report"]}, "--ids", ids or STREAM)
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
     with refusing():
         info = find_job(job)
@@ -127,7 +129,11 @@ def status(job: str, report: Path | None) -> None:
     with refusing():
         info = find_job(job)
     if report is not None:
-        write_report(report, info)
+        check_files({"--report": report}, "JOB", STREAM)
+        try:
+            write_report(report, info)
+        except OSError as error:
+            raise click.ClickException(f"cannot write {report}: {error.strerror}") from error
     for line in _status_lines(info):
         click.echo(line)
 

@@ -6,6 +6,7 @@ Knows: journals, signals. Does not know: how arguments are spelt, what the job d
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -103,7 +104,8 @@ class JournaledRun(JobRun[P]):
     def _report(self, job: Shows[P] | None) -> int:
         status = super()._report(job)
         if self._page is not None:
-            write_report(self._page, self._task.journal.info)
+            write = partial(write_report, job=self._task.journal.info)
+            status = self._saved("--report", self._page, write, status)
         return status
 
     def _done(self) -> None:

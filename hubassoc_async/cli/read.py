@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from hubassoc_async.cli.arguments import Arguments, open_ids, open_read
+from hubassoc_async.cli.arguments import Arguments, check_files, open_ids, open_read
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.job_run import write_json
 from hubassoc_async.cli.plan import count_ids
@@ -99,6 +99,7 @@ def read(context: click.Context, /, **arguments: Any) -> None:
 
 def _dry_run(given: Arguments, options: Connection, console: Console) -> None:
     """Say what `hubassoc plan` says, where the summary would be."""
+    check_files({"--summary": given.summary}, "--ids", given.ids)
     source = open_ids(given.ids, given.id_column)
     planned = count_ids(source, options.quota, options.api_version)
     if given.summary is not None:

@@ -22,8 +22,8 @@ from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import WriteOperation
 
 _FILES: Final = """
-The pairs are CSV, NDJSON (both gzip or not) or Parquet: the content says which. Their columns are
-from_object_id and to_object_id{more}. What `hubassoc read` writes will do.
+The pairs are CSV, NDJSON (both gzip or not) or Parquet: the content says which; or a table. Their
+columns are from_object_id and to_object_id{more}. What `hubassoc read` writes will do.
 
 Links that fail are in PAIRS.failures.ndjson, with the reason; that file can be given to --pairs. A
 write that is stopped leaves the links that remain in PAIRS.unwritten.ndjson. Writing a link again
@@ -66,7 +66,7 @@ The type without a label carries all the others: to archive it needs --remove-al
 _OPTIONS: Final = (
     click.argument("from_object_type", metavar="FROM"),
     click.argument("to_object_type", metavar="TO"),
-    click.option("--pairs", required=True, metavar="FILE|-", help="The links; - is stdin."),
+    click.option("--pairs", required=True, metavar="FILE|TABLE|-", help="The links; - is stdin."),
     click.option("--verify", is_flag=True, help="Read back what was written."),
     click.option("--strict", is_flag=True, help="Send nothing unless every link is valid."),
     click.option("--dry-run", is_flag=True, help="Say what it would take, and send nothing."),
@@ -74,7 +74,7 @@ _OPTIONS: Final = (
         "--failures",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Where links that fail go.  [default: PAIRS.failures.ndjson; stderr for -]",
+        help="Where links that fail go.  [default: PAIRS.failures.ndjson; stderr for - and tables]",
     ),
     click.option(
         "--unwritten",
@@ -154,12 +154,12 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
         token="none" if only_planned else None,
         stdin="the links" if pairs == STREAM else None,
     )
-    file = None if pairs == STREAM else Path(pairs)
+    file = None if pairs == STREAM or "://" in pairs else Path(pairs)
     failures = arguments.pop("failures") or beside(file, ".failures.ndjson")
     unwritten = arguments.pop("unwritten") or beside(file, ".unwritten.ndjson")
     summary = arguments.pop("summary")
-    written = {"--failures": failures, "--unwritten": unwritten, "--summary": summary}
-    check_files(written, "--pairs", STREAM if file is None else file)
+    written = {"--failures": failures, "--unwritten": unwritten}
+    check_files(({} if only_planned else written) | {"--summary": summary}, "--pairs", pairs)
     order = WriteOrder(operation=operation, **arguments)
     lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
     write = WriteOptions(

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.extras import need
+from hubassoc_async.jobs.text_file import STDIN
 
 Kind: TypeAlias = Literal["sqlite", "duckdb", "postgresql"]
 
@@ -124,6 +125,20 @@ def database_of(name: str) -> Database | None:
         )
     path = os.path.abspath(path)  # noqa: PTH100  links stay
     return Database(kind, path, f"{kind}:///{path}", table, query)
+
+
+def file_of(name: str) -> Path | None:
+    """The file or folder that a name stands for, through links, if it stands for any.
+
+    Raises ``UsageError`` as ``database_of``.
+    """
+    scheme, is_url, _ = name.partition("://")
+    if is_url and scheme.lower() not in KINDS:
+        return None  # known to a sink or a source that is none of ours
+    database = database_of(name)
+    if database is None:
+        return None if name == STDIN else Path(os.path.realpath(name))
+    return None if database.kind == "postgresql" else Path(os.path.realpath(database.place))
 
 
 def checked_table(name: str) -> str:

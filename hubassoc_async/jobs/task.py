@@ -18,7 +18,7 @@ import msgspec
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import ApiError, HubAssocError, UsageError
-from hubassoc_async.jobs.database_urls import KINDS, database_of
+from hubassoc_async.jobs.database_urls import file_of
 from hubassoc_async.jobs.dead_letters import (
     FAILURES,
     DeadLetter,
@@ -209,31 +209,22 @@ def _check_place(job: JobInfo, read: Path | None) -> None:
     try:
         check_directory(file)
     except UsageError as error:
-        raise UsageError(f"{error}: name another file for the job's failures") from None
+        raise UsageError(
+            f"{error}: name another file for the job's failures (--failures FILE)"
+        ) from None
     file = Path(os.path.realpath(file))
-    places = [_place_of(str(told[name])) for name in _PLACES if name in told]
+    places = [file_of(str(told[name])) for name in _PLACES if name in told]
     if "folder" in told:
-        places += [_place_of(f"{told['folder']}/{job.name}{ending}") for ending in _ENDINGS]
+        places += [file_of(f"{told['folder']}/{job.name}{ending}") for ending in _ENDINGS]
     if read is not None:
         places.append(Path(os.path.realpath(read)))
     # a folder that is written to is replaced with all that is in it
-    folder = _place_of(str(told["to"])) if "to" in told else None
+    folder = file_of(str(told["to"])) if "to" in told else None
     if file in places or (folder is not None and file.is_relative_to(folder)):
         raise UsageError(
             f"{file} is what the job reads or writes: name another file for its failures"
         )
     check_failures(file)
-
-
-def _place_of(name: str) -> Path | None:
-    """The file or folder that a name stands for, if it is one."""
-    scheme, is_url, _ = name.partition("://")
-    if is_url and scheme.lower() not in KINDS:
-        return None  # known to a sink or a source that is none of ours
-    database = database_of(name)
-    if database is None:
-        return None if name == STDIN else Path(os.path.realpath(name))
-    return None if database.kind == "postgresql" else Path(os.path.realpath(database.place))
 
 
 def _has_anothers(journal: Journal) -> bool:

@@ -237,6 +237,18 @@ async def test_what_can_only_fail_again(url: str, ids: Path, tmp_path: Path) -> 
     assert "resume" not in done.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is full")
+async def test_a_full_disk_at_the_end(url: str, ids: Path, tmp_path: Path) -> None:
+    """What cannot be written about a job is said, and the job is complete all the same."""
+    more = ("--ids", ids, "--summary", "/dev/full", "--report", "/dev/full")
+    done = await hubassoc(*command(url, *more), cwd=tmp_path)
+    assert done.status == 1
+    for option in ("--summary", "--report"):
+        assert f"Error: {option}: cannot write /dev/full: No space left" in done.err
+    assert "output: x.ndjson" in done.err
+    assert find_job("one").state == "complete"
+
+
 async def test_jobs_are_listed_and_forgotten(
     url: str, ids: Path, portal: Portal, tmp_path: Path, jobs: Path
 ) -> None:

@@ -1,16 +1,32 @@
 """Jobs that would harm what they read, or cannot be run: refused before anything is begun."""
 
+import os
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
 
+from hubassoc_async.cli import jobs
 from hubassoc_async.cli.commands import hubassoc
 from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, has_job
 from tests.cli.command import TOKEN
 
 ENDS = ("contacts", "companies")
 LINKS = "from_object_id,to_object_id\n1001,2001\n"
+SPEC = JobSpec(
+    kind="export",
+    from_object_type="contacts",
+    to_object_type="companies",
+    api_version="v4",
+    base_url="",
+    source="",
+    fingerprint="",
+    target="",
+)
 LETTER = (
     '{"operation":"archive","from_object_type":"contacts","to_object_type":"companies",'
     '"api_version":"v4","from_object_id":"1","to_object_id":"2","category":"X","message":"",'
@@ -99,17 +115,7 @@ def test_journals_have_no_place(here: Path) -> None:
 
 def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
     """Another job that puts its own in their place would make one of both be lost."""
-    spec = JobSpec(
-        kind="export",
-        from_object_type="contacts",
-        to_object_type="companies",
-        api_version="v4",
-        base_url="",
-        source="",
-        fingerprint="",
-        target="",
-    )
-    journal = Journal.create("first", spec, arguments={"to": str(here / "x.csv")})
+    journal = Journal.create("first", SPEC, arguments={"to": str(here / "x.csv")})
     journal.commit(Mark(items=1, positions={"failures": {"bytes": 1, "digest": ""}}))
     journal.close()
     said = refused(here, "export", *ENDS, "--all", "--to", "x.csv", "--job", "second")
@@ -136,3 +142,54 @@ def test_a_url_for_failures_to_replay(here: Path) -> None:
     assert "is no file" in said
     assert "s3cr" not in said
     assert "cannot read FAILURES no.ndjson: No such file" in refused(here, "replay", "no.ndjson")
+
+
+@pytest.mark.parametrize(
+    ("option", "arguments"),
+    [
+        ("--failures", ("import", *ENDS, "--from", "ro/links", "--operation", "archive")),
+        ("--failures", ("archive", *ENDS, "--pairs", "ro/links")),
+        ("--unwritten", ("archive", *ENDS, "--pairs", "ro/links", "--failures", "f")),
+        ("--summary", ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--summary", "ro/x")),
+        ("--report", ("export", *ENDS, "--ids", "ids", "--to", "x.csv", "--report", "ro/x")),
+        ("--output", ("read", *ENDS, "--ids", "ids", "--output", "ro/x.csv")),
+        ("--failures", ("replay", "ro/letters")),
+        ("--plan", ("sync", *ENDS, "--desired", "links", "--plan", "ro/plan")),
+    ],
+)
+def test_a_folder_that_one_may_only_read(
+    option: str, arguments: tuple[str, ...], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said at once, not when there is something to write, and by which option to mend it."""
+    (here / "ro").mkdir()
+    for name in ("links", "letters"):
+        shutil.copy(name, "ro")
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name != "ro" and real(path, mode)
+    )
+    said = refused(here, *arguments)
+    assert f"{option}: no files can be made in {here}/ro" in said.replace("\n", "")
+    assert f"give {option} a file elsewhere" in said
+
+
+def test_a_table_of_links_is_no_place_for_failures(here: Path) -> None:
+    """A write of them has its failures on stderr, and none takes the place of the database."""
+    with closing(sqlite3.connect("x.db")) as database:
+        database.execute("CREATE TABLE links (from_object_id, to_object_id)")
+    command = ("archive", *ENDS, "--pairs", "sqlite:///x.db?table=links")
+    assert "are the same file" in refused(here, *command, "--failures", "x.db")
+    for to in ("x.db.csv", "sqlite:///y.db", "sqlite:///x.db?table=made"):
+        export = ("export", *ENDS, "--ids", "sqlite:///x.db?table=links", "--to", to)
+        assert "--failures" in refused(here, *export, "--failures", "x.db")
+    done = CliRunner().invoke(hubassoc, [*command, "--dry-run"], catch_exceptions=False)
+    assert (done.exit_code, "0 links given" in done.stderr) == (0, True), done.stderr
+
+
+def test_what_is_said_of_a_job_cannot_be_written(here: Path) -> None:
+    """It is an error, of which one is told; and no other file."""
+    Journal.create("one", SPEC).close()
+    with patch.object(jobs, "write_report", side_effect=OSError(28, "No space left on device")):
+        done = CliRunner().invoke(hubassoc, ["status", "one", "--report", "x.html"])
+    assert (done.exit_code, "cannot write x.html: No space left" in done.stderr) == (1, True)
+    assert "no directory" in refused(here, "resume", "one", "--report", "nowhere/x.html")
