@@ -97,6 +97,7 @@ class ApplyJob:
         self._counts = plan.counts(client.api_version)
         self._mark = journal.mark
         self._before = self._mark.items
+        self._learning: asyncio.Task[SyncRules] | None = None
         self._writer: ChunkWriter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hurrying: asyncio.Task[None] | None = None
@@ -175,7 +176,9 @@ class ApplyJob:
         """Work off the chunks that the journal does not have."""
         info = self._plan.info
         ends = info.from_object_type, info.to_object_type
-        rules = SyncRules(await self._client.label_types(*ends))
+        rules = await self._learned(*ends)
+        if rules is None:
+            return
         self._writer = writer = ChunkWriter(self._client, ends, rules, undo)
         self._letters.resume(self._mark.positions.get(_FAILURES, 0))
         self._forget_stale()
@@ -194,6 +197,21 @@ class ApplyJob:
                 self._timer.cancel()
             if self._hurrying is not None:
                 await self._hurrying
+
+    async def _learned(self, from_object_type: str, to_object_type: str) -> SyncRules | None:
+        """Ask what types mean; None when told to stop meanwhile."""
+
+        async def learn() -> SyncRules:
+            return SyncRules(await self._client.label_types(from_object_type, to_object_type))
+
+        self._learning = asyncio.create_task(learn())
+        try:
+            return await self._learning
+        except asyncio.CancelledError:
+            if self.stopping:
+                return None
+            self._learning.cancel()
+            raise
 
     def _place(self) -> tuple[str, str] | None:
         """Give the last pair that is done."""
@@ -258,6 +276,8 @@ class ApplyJob:
 
     def _hurry(self) -> None:
         """Wait no longer for what is out."""
+        if self._learning is not None:
+            self._learning.cancel()
         if self._writer is not None:
             self._hurrying = asyncio.get_running_loop().create_task(self._writer.hurry())
 

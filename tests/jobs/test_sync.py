@@ -1,5 +1,6 @@
 """Syncs that meet what is not as it should be: others' changes, failures, limits, primaries."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hubassoc_async.jobs.journal import find_job
 from hubassoc_async.jobs.plan_file import MaxDeletes, PlanError, open_plan
 from hubassoc_async.jobs.sync_plan import plan_sync
 from hubassoc_async.model import AssociationType, Failure, LinkGiven
-from tests.jobs.sync_worlds import BILLING, ENDS, PLAIN, PRIMARY, apply, client_of
+from tests.jobs.sync_worlds import BILLING, ENDS, PLAIN, PRIMARY, Fate, Mortal, apply, client_of
 from tests.virtual_time import on_virtual_time
 from tests.writing import worlds
 from tests.writing.peer import state
@@ -217,3 +218,23 @@ async def test_an_undo_file_is_forgotten_with_its_job_if_it_has_nothing(tmp_path
                 forget("j", directory=tmp_path)
                 assert path.exists() is kept
                 portal.heal()
+
+
+@on_virtual_time
+async def test_it_stops_within_seconds_before_it_knows_what_types_mean(tmp_path: Path) -> None:
+    """Whatever keeps the first answers away; and it goes on as if nothing had been."""
+    portal = portal_of((1, 101, ()))
+    async with client_of(portal) as client:
+        with await plan_sync(client, *ENDS, [(1, 102)], path=tmp_path / "p") as plan:
+            stalled = AssociationsClient(transport=Mortal(portal, Fate()), quota="1/600")
+            async with stalled:
+                with Job.apply(stalled, plan, undo=tmp_path / "u", directory=tmp_path) as job:
+                    running = asyncio.create_task(job.run())
+                    await asyncio.sleep(10)
+                    began = asyncio.get_running_loop().time()
+                    job.stop()
+                    await running
+                    assert asyncio.get_running_loop().time() - began < 5
+                    assert (job.complete, job.info.state) == (False, "stopped")
+            with Job.resume(client, job.name, directory=tmp_path) as job:
+                assert (await job.run()).done == 2
