@@ -91,7 +91,14 @@ class JobInfo(Struct, frozen=True, kw_only=True):
 
 def check_same(name: str, known: JobSpec, asked: JobSpec) -> None:
     """Refuse a journal that belongs to another job. Raises ``JournalError`` that names all."""
+    if known.kind != asked.kind:
+        raise JournalError(
+            f"job {name!r} is another job, of kind {known.kind}: begin this {asked.kind} under"
+            " another name"
+        )
     before, after = _fields(known), _fields(asked)
+    if known.source != asked.source:  # and of course its content
+        del before["fingerprint"], after["fingerprint"]
     differs = [
         "the content of the input has changed"
         if field == "fingerprint"

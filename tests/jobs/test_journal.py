@@ -100,6 +100,12 @@ def test_another_job_is_refused_with_what_differs(tmp_path: Path) -> None:
         assert part in said
     assert "option more was None and is True" in said
     assert "target" not in said
+    elsewhere = msgspec.structs.replace(SPEC, source="file b.csv", fingerprint="5678")
+    with pytest.raises(JournalError, match="source was") as refused:
+        Journal.open("one", directory=tmp_path, expect=elsewhere)
+    assert "content" not in str(refused.value)
+    with pytest.raises(JournalError, match="of kind export: begin this sync under another name"):
+        Journal.open("one", directory=tmp_path, expect=msgspec.structs.replace(SPEC, kind="sync"))
     Journal.open("one", directory=tmp_path, expect=SPEC).close()  # it was let go of
 
 
