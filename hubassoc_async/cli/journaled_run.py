@@ -23,7 +23,7 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_now
 from hubassoc_async.jobs.job import Job
-from hubassoc_async.jobs.journal import Journal
+from hubassoc_async.jobs.journal import Journal, JournalError
 from hubassoc_async.jobs.parking import Parked, wait_until
 from hubassoc_async.jobs.report import write_report
 from hubassoc_async.jobs.task import Task
@@ -127,6 +127,11 @@ class JournaledRun(JobRun[P]):
 
     def _onward(self, job: Job[P]) -> str:
         """Say how to go on."""
+        if isinstance(self._stop, JournalError) and not self._task.hopeless:
+            return (
+                f"once that is put right, go on with: hubassoc resume {job.name}; if it cannot be,"
+                f" forget the job: hubassoc jobs --forget {job.name}"
+            )
         if not self._task.hopeless:
             return f"go on with: hubassoc resume {job.name}"
         if job.info.mark.items:

@@ -10,18 +10,17 @@ Knows: journals, sinks, the client. Does not know: terminals, exit codes, HTTP.
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
+from hubassoc_async.errors import HubAssocError
 from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.feed import whole_in_thread
 from hubassoc_async.jobs.in_order import InOrder
 from hubassoc_async.jobs.job_sink import JobSink
-from hubassoc_async.jobs.journal import Journal, Mark, State
+from hubassoc_async.jobs.journal import TOLD, Journal, Mark
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.spool import FileIds, JobIds, Spool, SpooledIds
 from hubassoc_async.model import Failure, ObjectAssociations, Outcome
@@ -124,16 +123,14 @@ class ExportJob:
                 self._journal.set_state("complete")
                 self.complete = True
         except BaseException as error:
-            state: State = "parked" if isinstance(error, DailyQuotaSpent) else "stopped"
-            with suppress(OSError):  # of the journal: it may be the very reason
-                self._journal.set_state(state, reason=str(error) or type(error).__name__)
+            self._journal.note_end(error)
             raise
         finally:
             self._seconds = time.monotonic() - self._started
             self._sink.abandon()
             self._letters.close()
         if not self.complete:
-            self._journal.set_state("stopped", reason="it was told to stop")
+            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Take no more ids, and end when what is out has come in, within ``grace`` seconds."""

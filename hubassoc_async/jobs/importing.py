@@ -13,7 +13,6 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Final
@@ -22,11 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.edges import EdgeGiven, EdgeStore
 from hubassoc_async.jobs.feed import in_thread, whole_in_thread
-from hubassoc_async.jobs.journal import Journal, JournalError, Mark, State
+from hubassoc_async.jobs.journal import TOLD, Journal, JournalError, Mark
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation
@@ -136,15 +134,13 @@ class ImportJob:
                 self._journal.set_state("complete")
                 self.complete = True
         except BaseException as error:
-            state: State = "parked" if isinstance(error, DailyQuotaSpent) else "stopped"
-            with suppress(OSError):  # of the journal: it may be the very reason
-                self._journal.set_state(state, reason=str(error) or type(error).__name__)
+            self._journal.note_end(error)
             raise
         finally:
             self._seconds = time.monotonic() - self._started
             self._letters.close()
         if not self.complete:
-            self._journal.set_state("stopped", reason="it was told to stop")
+            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Begin no more chunks, and end when what is out has come in, within ``grace`` seconds."""

@@ -6,6 +6,7 @@ job that dies at any instant goes on from its last commit.
 Knows: SQLite, locks. Does not know: what a job does.
 """
 
+import asyncio
 import errno
 import os
 import secrets
@@ -20,6 +21,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs.files import make_directory, sync_directory
 from hubassoc_async.jobs.job_files import DIRECTORY_VARIABLE as DIRECTORY_VARIABLE
 from hubassoc_async.jobs.job_files import (
@@ -46,6 +48,8 @@ from hubassoc_async.jobs.job_spec import TakenError
 from hubassoc_async.jobs.job_spec import check_same as check_same
 from hubassoc_async.jobs.job_spec import fingerprint as fingerprint
 
+TOLD: Final = "it was told to stop"
+"""The reason of such an end."""
 _TABLES: Final = f"""
 create table job (
     key text not null, spec text not null, arguments text not null, created_at real not null,
@@ -224,6 +228,14 @@ class Journal:
                 "update job set state = ?, reason = ?, resume_at = ?, changed_at = ?",
                 (state, reason, resume_at, time.time()),
             )
+
+    def note_end(self, error: BaseException) -> None:
+        """Note what ended a run before the job was complete, if that can be written."""
+        state: State = "parked" if isinstance(error, DailyQuotaSpent) else "stopped"
+        told = isinstance(error, asyncio.CancelledError)
+        reason = TOLD if told else str(error) or type(error).__name__
+        with suppress(OSError, sqlite3.Error):  # of the journal: it may be the very reason
+            self.set_state(state, reason=reason)
 
     def sample(self, values: Mapping[str, float]) -> None:
         """Keep one row of numbers for the report; they are written with the next commit."""

@@ -7,9 +7,7 @@ Knows: plans, journals, files of failures. Does not know: terminals, how a chunk
 """
 
 import asyncio
-import sqlite3
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
+from hubassoc_async.errors import HubAssocError
 from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin, earlier_failures
 from hubassoc_async.jobs.edge_compare import EdgeChange
 from hubassoc_async.jobs.edges import id_key
 from hubassoc_async.jobs.files import NewFile
-from hubassoc_async.jobs.journal import Journal, Mark, State
+from hubassoc_async.jobs.journal import TOLD, Journal, Mark
 from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_undo
 from hubassoc_async.jobs.sync_chunk import ChunkOutcome, ChunkWriter
 from hubassoc_async.jobs.sync_rules import SyncRules
@@ -136,15 +134,13 @@ class ApplyJob:
                     self._journal.set_state("complete")
                     self.complete = True
         except BaseException as error:
-            state: State = "parked" if isinstance(error, DailyQuotaSpent) else "stopped"
-            with suppress(OSError, sqlite3.Error):  # of the journal: it may be the very reason
-                self._journal.set_state(state, reason=str(error) or type(error).__name__)
+            self._journal.note_end(error)
             raise
         finally:
             self._seconds = time.monotonic() - self._started
             self._letters.close()
         if not self.complete:
-            self._journal.set_state("stopped", reason="it was told to stop")
+            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Begin no more chunks, and wait ``grace`` seconds at most for the one that is out."""

@@ -237,6 +237,22 @@ async def test_what_can_only_fail_again(url: str, ids: Path, tmp_path: Path) -> 
     assert "resume" not in done.err
 
 
+async def test_what_is_lost_is_not_gone_on_with(
+    url: str, ids: Path, portal: Portal, tmp_path: Path
+) -> None:
+    """It can be put back, or the job is forgotten: to go on is not all that is said."""
+    process = await stalled(url, ids, portal, tmp_path)
+    process.send_signal(signal.SIGINT)
+    await finish(process)
+    (part,) = tmp_path.iterdir()
+    part.unlink()
+    done = await hubassoc("resume", "one", "--quota", QUIET_QUOTA, cwd=tmp_path)
+    assert done.status == 2
+    assert f"{part} is gone, and with it what the job had written" in done.err
+    assert "once that is put right, go on with: hubassoc resume one; if it cannot be" in done.err
+    assert "forget the job: hubassoc jobs --forget one" in done.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is full")
 async def test_a_full_disk_at_the_end(url: str, ids: Path, tmp_path: Path) -> None:
     """What cannot be written about a job is said, and the job is complete all the same."""

@@ -121,6 +121,7 @@ async def test_an_export_goes_on_by_its_name(portal: Portal) -> None:
         with Job.export(client, *ENDS, ids="ids.csv", to="x.ndjson", name="nightly") as begun:
             await die_after(begun, 1_000)
         assert not Path("x.ndjson").exists()
+        assert find_job("nightly").reason == "it was told to stop"
         before = find_job("nightly").mark.items
         assert 1_000 <= before < len(IDS)
         portal.log.clear()
