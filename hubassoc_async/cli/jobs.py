@@ -111,7 +111,7 @@ def _forget(names: Iterable[str]) -> int:
     for name in names:
         try:
             left = forget_job(name)
-        except UsageError as error:
+        except (UsageError, OSError) as error:
             click.echo(f"Error: {error}", err=True)
             status = USAGE
             continue

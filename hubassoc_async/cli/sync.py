@@ -130,14 +130,34 @@ def _check(arguments: dict[str, Any], report: Path | None) -> None:
     for name, option in _APPLYING.items():
         if not arguments["apply"] and arguments[name] is not None:
             raise click.UsageError(f"{option} is for --apply")
-    written = {f"--{name}": arguments[name] for name in ("undo", "failures", "summary")}
-    written["--report"] = report
+    written = {"--summary": arguments["summary"], "--report": report, **_places(arguments)}
     if arguments["desired"] is None:
         check_files(written, "--plan", arguments["plan"])
     else:
-        written["--plan"] = arguments["plan"]
+        written = {"--plan": arguments["plan"], **written}
         check_files(written, "--desired", arguments["desired"])
         check_files(written, "--ids", arguments["ids"] or STREAM)
+
+
+def _places(arguments: dict[str, Any]) -> dict[str, Path | None]:
+    """Where undo and failures go: a plan takes long, and what they need is known before."""
+    plan, undo, failures = arguments["plan"], arguments["undo"], arguments["failures"]
+    beside = _folder(arguments) / (arguments["job"] or "JOB")  # it gets a name of its own
+    if arguments["apply"]:
+        undo = undo or Path(f"{beside}.undo")
+        failures = failures or Path(f"{beside}.failures.ndjson")
+    return {"--undo": undo, "--failures": failures or _unread(plan)}
+
+
+def _folder(arguments: dict[str, Any]) -> Path:
+    """Where a job puts what it is not told a place for."""
+    plan: Path | None = arguments["plan"]
+    return Path.cwd() if plan is None else plan.resolve().parent
+
+
+def _unread(plan: Path | None) -> Path:
+    """Where records go that cannot be read for a plan."""
+    return Path(f"{plan or 'sync'}.failures.ndjson")
 
 
 def _make(
@@ -151,7 +171,7 @@ def _make(
         to_object_type=ends[1],
         api_version=options.api_version,
     )
-    failures = arguments["failures"] or Path(f"{arguments['plan'] or 'sync'}.failures.ndjson")
+    failures = arguments["failures"] or _unread(arguments["plan"])
     given = arguments["desired"]
     desired = EdgeSource(open(0, "rb", closefd=False) if given == STREAM else given)  # noqa: SIM115
     ids = arguments["ids"]
@@ -190,8 +210,7 @@ def _begin(
     kept = {name: value for name, value in told(context).items() if name not in _NOT_KEPT}
     if arguments["plan"] is None:
         kept["own_plan"] = True
-    folder = Path.cwd() if arguments["plan"] is None else arguments["plan"].resolve().parent
-    kept["folder"] = str(folder)
+    kept["folder"] = str(_folder(arguments))
     if arguments["undo"] is not None:
         kept["undo"] = str(arguments["undo"].resolve())
     return SyncTask.begin(options.api, plan, max_deletes=limit, name=arguments["job"], told=kept)

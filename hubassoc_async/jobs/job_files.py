@@ -144,7 +144,7 @@ def _look(path: Path) -> JobInfo:
             check_format(path, version_of(connection))
             info = info_of(path, connection)
     except _DAMAGE as error:
-        raise JournalError(f"{path} is damaged: {error}") from error
+        raise JournalError(f"{path} cannot be read: {error}") from error
     if info.state == "running" and not is_held(path.with_suffix(".lock")):
         return msgspec.structs.replace(info, state="stopped", reason="its process was killed")
     return info

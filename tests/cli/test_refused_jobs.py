@@ -155,6 +155,8 @@ def test_a_url_for_failures_to_replay(here: Path) -> None:
         ("--output", ("read", *ENDS, "--ids", "ids", "--output", "ro/x.csv")),
         ("--failures", ("replay", "ro/letters")),
         ("--plan", ("sync", *ENDS, "--desired", "links", "--plan", "ro/plan")),
+        ("--undo", ("sync", *ENDS, "--plan", "ro/plan", "--apply")),
+        ("--failures", ("sync", *ENDS, "--plan", "ro/plan", "--apply", "--undo", "undo")),
     ],
 )
 def test_a_folder_that_one_may_only_read(

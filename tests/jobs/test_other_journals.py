@@ -135,3 +135,14 @@ def test_a_name_alone_is_no_command() -> None:
     """It is said which there are."""
     done = run("a")
     assert (done.exit_code, "hubassoc status a, or --forget a" in done.stderr) == (2, True)
+
+
+def test_one_that_cannot_be_removed_is_said(folder: Path) -> None:
+    """And does not keep the others."""
+    for name in ("a", "b"):
+        Journal.create(name, SPEC, directory=folder).close()
+    (folder / "a.daily").mkdir()
+    done = run("--forget", "a", "b")
+    assert done.exit_code == 2
+    assert "a.daily" in done.stderr
+    assert "job 'b' is forgotten" in done.stderr
