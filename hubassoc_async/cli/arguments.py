@@ -20,7 +20,7 @@ from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import sources
 from hubassoc_async.jobs.database_urls import file_of
-from hubassoc_async.jobs.dead_letters import Origin
+from hubassoc_async.jobs.dead_letters import Origin, check_failures
 from hubassoc_async.jobs.files import OpenStream, Target, is_descriptor, open_target
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
@@ -96,21 +96,13 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
 
     But what remains of a list may take its place. ``written``: by the option that says where.
 
-    Raises ``click.UsageError``.
+    Raises ``click.UsageError``, for what cannot be written as well.
     """
     seen: dict[Path, str] = {}
     for name, path in written.items():
         if path is None:
             continue
-        check_no_url(name, path)
-        real = Path(os.path.realpath(path))
-        if not real.parent.is_dir():
-            raise click.UsageError(f"{name}: there is no directory {real.parent}")
-        if not _special(path) and not os.access(real.parent, os.W_OK):
-            raise click.UsageError(
-                f"{name}: no files can be made in {real.parent}, which is not yours to write to:"
-                f" give {name} a file elsewhere"
-            )
+        real = _checked(name, path)
         if real in seen and not _special(real):
             raise click.UsageError(f"{seen[real]} and {name} are the same file: {path}")
         seen[real] = name
@@ -118,11 +110,34 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
         place = file_of(str(read))
     except UsageError as error:
         raise click.UsageError(str(error)) from None
-    if place is None or _special(place):
-        return
-    for real, name in seen.items():
-        if place.is_relative_to(real) and name not in _REMAINS:
+    for real, name in seen.items() if place and not _special(place) else ():
+        if place and place.is_relative_to(real) and name not in _REMAINS:
             raise click.UsageError(f"{option} and {name} are the same file: {read}")
+    _check_failures(written.get("--failures"))
+
+
+def _checked(name: str, path: Path) -> Path:
+    """Where a file will be, through links, if one can be made there."""
+    check_no_url(name, path)
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise click.UsageError(f"{name}: there is no directory {real.parent}")
+    if not _special(path) and not os.access(real.parent, os.W_OK):
+        raise click.UsageError(
+            f"{name}: no files can be made in {real.parent}, which is not yours to write to:"
+            f" give {name} a file elsewhere"
+        )
+    return real
+
+
+def _check_failures(path: Path | None) -> None:
+    """Refuse to replace, or remove where nothing fails, what is no file of failures."""
+    if path is None or _special(path):
+        return
+    try:
+        check_failures(path)
+    except UsageError as error:
+        raise click.UsageError(f"--failures: {error}") from None
 
 
 def check_no_url(name: str, path: Path) -> None:

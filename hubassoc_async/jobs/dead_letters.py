@@ -252,7 +252,7 @@ def check_failures(file: Path) -> None:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise UsageError(
-            f"{file} is there and is no file of failures: name another file for the job's failures"
+            f"{file} is there and is no file of failures: name another file for them"
         ) from None
 
 

@@ -175,6 +175,23 @@ def test_a_folder_that_one_may_only_read(
     assert f"give {option} a file elsewhere" in said
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("read", *ENDS, "--ids", "ids", "--output", "x.ndjson"),
+        ("archive", *ENDS, "--pairs", "links"),
+        ("replay", "letters"),
+        ("sync", *ENDS, "--desired", "links"),
+        ("export", *ENDS, "--ids", "ids", "--to", "y.csv"),
+    ],
+)
+def test_a_file_that_is_none_of_failures(arguments: tuple[str, ...], here: Path) -> None:
+    """A name that was mistaken costs nobody a file: without failures, it was removed."""
+    (here / "mine").write_text("of great worth\n")
+    said = refused(here, *arguments, "--failures", "mine")
+    assert "--failures: mine is there and is no file of failures" in said
+
+
 def test_a_table_of_links_is_no_place_for_failures(here: Path) -> None:
     """A write of them has its failures on stderr, and none takes the place of the database."""
     with closing(sqlite3.connect("x.db")) as database:

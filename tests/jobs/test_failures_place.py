@@ -145,7 +145,7 @@ def test_no_device_is_removed() -> None:
 def test_what_is_no_failures_stays(content: bytes, jobs: Path) -> None:
     """A name that was mistaken does not cost a file: nothing is begun."""
     Path("mine").write_bytes(content)
-    with pytest.raises(UsageError, match="is there and is no file of failures: name another file"):
+    with pytest.raises(UsageError, match="is there and is no file of failures: name another"):
         begin("export", ids="ids.txt", to="z.ndjson", failures="mine")
     assert Path("mine").read_bytes() == content
     assert not list(jobs.iterdir())
