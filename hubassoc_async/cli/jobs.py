@@ -65,6 +65,9 @@ def resume(
             with suppress(OSError):  # it is only there if the job died right at its end
                 TASKS[info.spec.kind].tidy(info)
             click.echo(f"job {job!r} is complete", err=True)
+            failures = failures_now(info)
+            if failures is not None:
+                click.echo(f"  {failures_line(True, failures)}", err=True)
             return
         if ids is not None and info.spec.kind != "export":
             raise UsageError("--ids is for exports")

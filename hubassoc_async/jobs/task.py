@@ -200,7 +200,25 @@ def begin_journal(
             f"job {name!r} is complete: give this one another name, or forget that one"
             f" (hubassoc jobs --forget {name})"
         )
+    try:
+        _check_told(journal, told)
+    except BaseException:
+        journal.close()
+        raise
     return journal
+
+
+def _check_told(journal: Journal, told: Mapping[str, Any]) -> None:
+    """Refuse other places than the job was begun with: it goes on with those."""
+    info = journal.info
+    known = {"failures": str(failures_of(info))} | info.arguments
+    for name in ("failures", "undo", "stale"):
+        if name in told and str(told[name]) != known.get(name):
+            where = f"in {known[name]}" if name in known else "beside its plan"
+            raise JournalError(
+                f"job {journal.name!r} has its {name} {where}, not in {told[name]}: leave that"
+                " away, or begin a job of another name"
+            )
 
 
 def _check_place(job: JobInfo, read: Path | None) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from hubassoc_async.cli.commands import hubassoc
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.errors import UsageError
@@ -168,6 +170,29 @@ async def test_jobs_that_end_with_one_file_of_failures() -> None:
         assert two.failures == failures_now(two.info) == Path(f"f.{two.info.key}").resolve()
         assert failures_now(one.info) == one.failures
         assert failures_now(three.info) is None
+
+
+def test_a_job_goes_on_with_the_place_that_it_has() -> None:
+    """Another is refused, rather than passed over; the same may be said again, or none."""
+    given: dict[str, Any] = {"ids": "ids.txt", "to": "z.ndjson", "name": "one"}
+    begin("export", **given, failures="f").close()
+    begin("export", **given, failures="f").close()
+    begin("export", **given).close()
+    with pytest.raises(UsageError, match=r"'one' has its failures in .*/f, not in .*/other"):
+        begin("export", **given, failures="other")
+    begin("export", **given | {"to": "y.ndjson", "name": "two"}).close()
+    with pytest.raises(UsageError, match=r"'two' has its failures in .*/y.ndjson.failures.ndjson"):
+        begin("export", **given | {"to": "y.ndjson", "name": "two"}, failures="other")
+
+
+async def test_a_complete_job_says_where_its_failures_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to who would go on with it."""
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", "t")
+    with begin("export", ids="ids.txt", to="z.ndjson", name="one") as job:
+        await job.run()
+    done = CliRunner().invoke(hubassoc, ["resume", "one", "--base-url", "http://127.0.0.1:9"])
+    assert done.exit_code == 0
+    assert done.stderr == f"job 'one' is complete\n  failures: {job.failures}\n"
 
 
 @pytest.mark.parametrize("then", ["forgotten", "known"])
