@@ -127,19 +127,24 @@ class JournaledRun(JobRun[P]):
 
     def _onward(self, job: Job[P]) -> str:
         """Say how to go on."""
-        if isinstance(self._stop, JournalError) and not self._task.hopeless:
+        forget = f"hubassoc jobs --forget {job.name}"
+        if self._task.hopeless and not job.info.mark.items:
+            return f"nothing was done: job {job.name!r} is forgotten"
+        if self._task.hopeless:
             return (
-                f"once that is put right, go on with: hubassoc resume {job.name}; if it cannot be,"
-                f" forget the job: hubassoc jobs --forget {job.name}"
+                f"the job is for this very input, and cannot go on with it: forget it ({forget})"
+                " and begin it again with one that is whole"
             )
-        if not self._task.hopeless:
-            return f"go on with: hubassoc resume {job.name}"
-        if job.info.mark.items:
+        wanted = self._task.wanted
+        if wanted is None:
             return (
-                "the job is for this very input, and cannot go on with it: forget it (hubassoc jobs"
-                f" --forget {job.name}) and begin it again with one that is whole"
+                "what came by the pipe had not all come, and nothing was done: forget the job"
+                f" ({forget}) and begin it again"
             )
-        return f"nothing was done: job {job.name!r} is forgotten"
+        onward = f"go on with: hubassoc resume {job.name}{wanted}"
+        if isinstance(self._stop, JournalError):
+            return f"once that is put right, {onward}; if it cannot be, forget the job: {forget}"
+        return onward
 
 
 def failures_line(complete: bool, failures: Path) -> str:

@@ -112,6 +112,13 @@ class ExportTask(Task[ExportProgress]):
         if "to" in info.arguments:
             _sink(info.spec.target, info.spec, info.key).discard()
 
+    @property
+    def wanted(self) -> str | None:
+        """All ids again, where they came by a pipe of which they had not all come."""
+        told = self.journal.arguments
+        named = told.get("ids", STDIN) != STDIN or told.get("every")
+        return "" if named or Spool(self.journal).complete else " --ids FILE|-"
+
     def close(self) -> None:
         """Let go of the job and of its input."""
         if self.source is not None:

@@ -90,6 +90,12 @@ class ImportTask(Task[ImportProgress]):
         check_again(journal, api, found)
         return cls(journal, order, found, source)
 
+    @property
+    def wanted(self) -> str | None:
+        """Nothing, unless links came by a pipe of which they had not all come."""
+        named = self.journal.arguments.get("links", STDIN) != STDIN
+        return "" if named or is_loaded(self.journal) else None
+
     def close(self) -> None:
         """Let go of the job and of its input."""
         if self._source is not None:

@@ -141,6 +141,11 @@ class Task(ABC, Generic[P_co]):
         """Where what fails is once the job is complete."""
         return failures_at(self._failures, self._key)
 
+    @property
+    def wanted(self) -> str | None:
+        """What to resume it takes besides its name, as a command says it; None: it cannot be."""
+        return ""
+
     @abstractmethod
     def _make(self, client: AssociationsClient) -> Work[P_co]: ...
 

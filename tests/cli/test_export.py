@@ -11,7 +11,7 @@ import pytest
 from hubassoc_async import AssociationsClient
 from hubassoc_async.emulator import Portal
 from hubassoc_async.jobs import Job, forget
-from hubassoc_async.jobs.journal import find_job
+from hubassoc_async.jobs.journal import find_job, has_job
 from tests.cli.command import (
     CONTACTS,
     QUIET_QUOTA,
@@ -175,6 +175,38 @@ async def test_a_pipe_that_broke_off(url: str, portal: Portal, tmp_path: Path) -
     done = await hubassoc(*again, cwd=tmp_path, stdin="\n".join(IDS).encode())
     assert done.status == 0, done.err
     check_whole(portal, tmp_path / "x.ndjson")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("export", "--to", "x.csv", "--ids", "-"), "go on with: hubassoc resume one --ids FILE|-"),
+        (
+            ("import", "--operation", "archive", "--from", "-"),
+            "forget the job (hubassoc jobs --for",
+        ),
+    ],
+)
+async def test_what_it_takes_to_go_on_after_a_pipe(
+    words: tuple[str, ...], said: str, url: str, tmp_path: Path
+) -> None:
+    """Ids are wanted again; of links nothing is written before all have come."""
+    begun = (words[0], "contacts", "companies", *words[1:], "--job", "one", "--base-url", url)
+    process = await start(*begun, cwd=tmp_path)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"from_object_id,to_object_id\n1001,1\n")
+    await process.stdin.drain()
+    while find("one") != "running":
+        await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert said in (await process.stderr.read()).decode()
+    assert await process.wait() == 128 + signal.SIGTERM
+
+
+def find(name: str) -> str | None:
+    """The state of a job, if there is one."""
+    return find_job(name).state if has_job(name) else None
 
 
 async def test_a_job_of_a_program(url: str, ids: Path, portal: Portal, tmp_path: Path) -> None:
