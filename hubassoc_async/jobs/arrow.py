@@ -5,7 +5,7 @@ Knows: pyarrow, which is slow to import: only when rows are made. Does not know:
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -40,20 +40,24 @@ class ArrowRows:
             ]
         )
         self._shared: dict[int, Types] = {}  # while it is held, its id is its own
-        self._start()
+        self.clear()
 
     def __len__(self) -> int:
         """Associations held; rows may be more, for some are of several types."""
-        return self._ends[-1]
+        return self._held
 
     def add(self, outcomes: Sequence[ObjectAssociations]) -> None:
-        """Take a row for each type of each association."""
+        """Take a row for each type of each association; all of them or, if that fails, none."""
         lists = [outcome.to for outcome in outcomes]
         to = [*chain.from_iterable(lists)]
-        self._from_ids.append(_numbers([outcome.from_object_id for outcome in outcomes]))
-        self._to_ids.append(_numbers([one.to_object_id for one in to]))
-        self._ends.extend(accumulate(map(len, lists), initial=self._ends.pop()))
-        self._types_of.append(self._numbers_of([one.association_types for one in to]))
+        from_ids = _numbers([outcome.from_object_id for outcome in outcomes])
+        to_ids = _numbers([one.to_object_id for one in to])
+        types = self._numbers_of([one.association_types for one in to])
+        self._from_ids.append(from_ids)
+        self._sizes.extend(map(len, lists))
+        self._to_ids.append(to_ids)
+        self._types_of.append(types)
+        self._held += len(to)
 
     def take(self) -> Any:
         """Give what is held as a table, and hold nothing."""
@@ -65,15 +69,16 @@ class ArrowRows:
         It has one row an id; what types there are is in its schema.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        ends = _column(self._ends)
+        ends = pc.cumulative_sum(_column(self._sizes))
         from_ids = pa.concat_arrays([_numbers([]), *self._from_ids])
         to_ids = pa.concat_arrays([_numbers([]), *self._to_ids])
         types = pa.concat_arrays([pa.array([], pa.int32()), *self._types_of])
         columns = [from_ids, *(pa.ListArray.from_arrays(ends, one) for one in (to_ids, types))]
         batch = pa.record_batch(columns, names=["from", "to", "types"])
         batch = batch.replace_schema_metadata({_TYPES: msgspec.json.encode(self._distinct)})
-        self._start()
+        self.clear()
         return batch
 
     def unpacked(self, packed: Any) -> Any:
@@ -124,10 +129,11 @@ class ArrowRows:
             self._distinct.append(self._shared[key])
         return number
 
-    def _start(self) -> None:
+    def clear(self) -> None:
         """Hold nothing, and number afresh: equal outcomes always make equal tables."""
         self._from_ids: list[Any] = []
-        self._ends = array("i", (0,))
+        self._sizes = array("i", (0,))  # of the lists of associations, after a zero
+        self._held = 0
         self._to_ids: list[Any] = []
         self._types_of: list[Any] = []
         self._distinct: list[Types] = []

@@ -23,7 +23,7 @@ from hubassoc_async.jobs.job_sink import JobSink
 from hubassoc_async.jobs.journal import TOLD, Journal, Mark
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.spool import FileIds, JobIds, Spool, SpooledIds
-from hubassoc_async.model import Failure, ObjectAssociations, Outcome
+from hubassoc_async.model import Failure, ObjectAssociations
 from hubassoc_async.outcome_stream import Blocks
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class ExportJob:
         self._sink = sink
         self._letters = letters
         self._order = InOrder(sink.chunk_ids, sink.chunk_rows)
-        self._mark = journal.mark
+        self._mark = self._next = journal.mark
+        self._failed: list[Failure] = []
         self._before = self._mark.items
         self._ids: JobIds | None = None
         self._gate: _Gate | None = None
@@ -167,7 +168,7 @@ class ExportJob:
     async def _resume(self) -> None:
         """Bring every part back to one mark, and the ids to the first that is not done."""
         known = self._journal.mark
-        mark = self._mark = await whole_in_thread(self._sink.resume, known)
+        mark = self._mark = self._next = await whole_in_thread(self._sink.resume, known)
         if mark.items != known.items:  # the sink had committed a chunk more
             self._journal.commit(mark)
         self._letters.resume(mark.positions.get(FAILURES, 0))
@@ -196,14 +197,13 @@ class ExportJob:
             async with stream:
                 async for outcomes in stream.batches():
                     self._order.put(outcomes)
-                    while chunk := self._order.take():
-                        await self._commit(chunk)
+                    await self._write()
                     gate.changed()
-            await self._commit(self._order.rest())
+            await self._commit()
         except HubAssocError:
             if self._broken:
                 raise
-            await self._commit(self._order.rest())
+            await self._commit()
             if not self.stopping:
                 raise
         finally:
@@ -215,25 +215,36 @@ class ExportJob:
         if self._ids.error is not None and not self.stopping:
             raise self._ids.error
 
-    async def _commit(self, chunk: Sequence[Outcome]) -> None:
-        """Make one chunk durable, and then that it is."""
-        if not chunk:
+    async def _write(self) -> None:
+        """Give the sink all that is next, while it is at hand, and commit each chunk that ends."""
+        while some := self._order.take():
+            whole = [one for one in some if isinstance(one, ObjectAssociations)]
+            failed: list[Failure] = []
+            if len(whole) < len(some):
+                failed = [one for one in some if not isinstance(one, ObjectAssociations)]
+            self._broken = True  # while it is written, and for good if that fails
+            self._sink.write(whole)
+            self._broken = False
+            self._failed += failed
+            self._next = _after(self._next, whole, failed)
+            if self._order.whole:
+                await self._commit()
+
+    async def _commit(self) -> None:
+        """Make what was written durable, and then that it is."""
+        mark, failed = self._next, self._failed
+        if mark is self._mark:
             return
-        whole = [one for one in chunk if isinstance(one, ObjectAssociations)]
-        failed: list[Failure] = []
-        if len(whole) < len(chunk):
-            failed = [one for one in chunk if not isinstance(one, ObjectAssociations)]
-        mark = _after(self._mark, whole, failed)
 
         def commit() -> None:
             mark.positions[FAILURES] = self._letters.write(failed)
-            self._sink.commit(whole, mark)
+            self._sink.commit(mark)
             self._journal.commit(mark)
 
-        self._broken = True  # while it is written, and for good if that fails
+        self._broken = True
         await whole_in_thread(commit)
         self._broken = False
-        self._mark = mark
+        self._mark, self._failed = mark, []
 
     def _hurry(self) -> None:
         """Wait no longer for what is out."""
@@ -270,7 +281,7 @@ class _Gate(Blocks[str]):
 
 
 def _after(mark: Mark, whole: Sequence[ObjectAssociations], failed: Sequence[Failure]) -> Mark:
-    """The mark after one more chunk."""
+    """The mark after some more outcomes."""
     sizes = [len(one.to) for one in whole]
     none = sizes.count(0)
     more = {

@@ -21,20 +21,24 @@ class InOrder:
 
     def __init__(self, chunk_ids: int, chunk_rows: int) -> None:
         """A chunk ends after ``chunk_ids`` ids, or the id that makes it ``chunk_rows`` rows."""
-        self._chunk_ids = chunk_ids
-        self._chunk_rows = chunk_rows
+        self._chunk = chunk_ids, chunk_rows
+        self._room, self._rows = self._chunk  # of the chunk: ids and rows that are left
         self._order: list[str] = []
-        self._at = 0  # in the order: the first id that is in no chunk
+        self._at = 0  # in the order: the first id that is not ready
+        self._ready: list[Outcome] = []
         self._arrived: dict[str, Outcome] = {}
-        self._chunk: list[Outcome] = []
-        self._rows = 0  # of the chunk
         self.held = 0
         """Associations held: what arrived and was not taken."""
 
     @property
     def waiting(self) -> int:
-        """Ids that were given and are in no chunk yet."""
-        return len(self._order) - self._at
+        """Ids that were given and were not taken."""
+        return len(self._order) - self._at + len(self._ready)
+
+    @property
+    def whole(self) -> bool:
+        """Whether what was taken last is the end of a chunk."""
+        return self._room <= 0 or self._rows <= 0
 
     def expect(self, object_ids: Iterable[str]) -> None:
         """Take the next ids in; each comes once."""
@@ -45,50 +49,42 @@ class InOrder:
 
     def put(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes in, of ids that are expected."""
-        arrived = self._arrived
-        for one in outcomes:  # half the time of update() with what a comprehension makes
-            arrived[one.from_object_id] = one
+        ids = [one.from_object_id for one in outcomes]
+        end = self._at + len(ids)
+        if self._order[self._at : end] == ids:  # nearly always, and at a tenth of the time
+            self._ready += outcomes
+            self._at = end
+        else:
+            self._arrived.update(zip(ids, outcomes, strict=True))
         self.held += sum(_rows(outcomes))
 
-    def take(self) -> list[Outcome] | None:
-        """Take the next whole chunk out, if it is there."""
-        while not self._whole:
-            ready = self._ready(min(_BLOCK, self._chunk_ids - len(self._chunk)))
-            if not ready:
-                return None
-            self._chunk += ready
-            self._at += len(ready)
-        return self.rest()
+    def take(self) -> list[Outcome]:
+        """Take out what is next, of one chunk, as far as there is no gap; some of it at a time."""
+        if self.whole:
+            self._room, self._rows = self._chunk
+        if not self._ready:
+            self._find()
+        rows = _rows(self._ready[: self._room])
+        if sum(rows) >= self._rows:
+            del rows[bisect_left([*accumulate(rows, initial=0)], self._rows, 1) :]
+        taken, self._ready = self._ready[: len(rows)], self._ready[len(rows) :]
+        self._room -= len(rows)
+        self._rows -= sum(rows)
+        self.held -= sum(rows)
+        return taken
 
-    def rest(self) -> list[Outcome]:
-        """Take out what ``take`` left: the last chunk, shorter than the others."""
-        chunk, self._chunk = self._chunk, []
-        self.held -= self._rows
-        self._rows = 0
-        return chunk
-
-    @property
-    def _whole(self) -> bool:
-        return len(self._chunk) >= self._chunk_ids or self._rows >= self._chunk_rows
-
-    def _ready(self, most: int) -> list[Outcome]:
-        """Take out the next outcomes of the chunk, as far as there is no gap."""
-        order = self._order[self._at : self._at + most]
-        if not order or order[0] not in self._arrived:
-            return []
-        found = [self._arrived.pop(one, None) for one in order]
+    def _find(self) -> None:
+        """Look for what is next among what arrived before it was."""
+        arrived = self._arrived
+        ids = self._order[self._at : self._at + _BLOCK]
+        if not ids or ids[0] not in arrived:
+            return
+        found = [arrived.get(one) for one in ids]
         gap = found.index(None) if None in found else len(found)
-        ready = [one for one in found[:gap] if one is not None]
-        rows = _rows(ready)
-        if self._rows + sum(rows) >= self._chunk_rows:
-            ends = [*accumulate(rows, initial=self._rows)]
-            del ready[bisect_left(ends, self._chunk_rows, 1) :]
-            rows = rows[: len(ready)]
-        self._rows += sum(rows)
-        for one in found[len(ready) :]:
-            if one is not None:
-                self._arrived[one.from_object_id] = one
-        return ready
+        for one in ids[:gap]:
+            del arrived[one]
+        self._ready = [one for one in found[:gap] if one is not None]
+        self._at += gap
 
 
 def _rows(outcomes: Sequence[Outcome]) -> list[int]:

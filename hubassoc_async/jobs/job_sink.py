@@ -29,7 +29,7 @@ SINK: Final = "sink"
 
 
 class JobSink(Protocol):
-    """Takes outcomes in chunks and can go back. Its methods may block: a thread calls them."""
+    """Takes outcomes in chunks and can go back. A thread calls its methods, but for ``write``."""
 
     chunk_ids: int
     """A chunk ends after so many ids, ..."""
@@ -39,14 +39,22 @@ class JobSink(Protocol):
     def resume(self, mark: Mark) -> Mark:
         """Begin, or go back to where it was at a mark; ``Mark()`` is the beginning.
 
+        What was written and not committed is forgotten.
+
         Returns the mark that holds. A sink that commits marks itself, as a database does, returns
         its own, which may be one chunk further than the journal's.
 
         Raises ``JournalError`` when what had been written is not there any more.
         """
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
-        """Write one chunk: found and none, in the order of the source. Durable on return.
+    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Take some of a chunk: found and none, in the order of the source.
+
+        The event loop calls it, with a thousand at most: it must not wait for anything.
+        """
+
+    def commit(self, mark: Mark) -> None:
+        """End the chunk, with what was written since the last one. Durable on return.
 
         Notes in ``mark.positions[SINK]`` what ``resume`` needs to come back to after this chunk.
         """
@@ -98,10 +106,12 @@ class LinesFile:
         self._part = path.with_name(f".{path.name}.{target.job}.part")
         self._lines = lines
         self._packed = path.name.lower().endswith(".gz")
+        self._held: list[bytes] = []
         self._file: IO[bytes] | None = None
 
     def resume(self, mark: Mark) -> Mark:
         """Cut off what was written after the mark."""
+        self._held.clear()
         at = mark.positions.get(SINK)
         if at is None:
             self._file = self._part.open("wb")
@@ -117,9 +127,14 @@ class LinesFile:
             raise JournalError(f"{self._part} is gone, and with it what the job had written")
         return mark
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Make lines, and hold them."""
+        self._held.append(self._lines.encode(outcomes))
+
+    def commit(self, mark: Mark) -> None:
         """Write the lines of one chunk."""
-        self._write(self._lines.encode(outcomes))
+        self._write(b"".join(self._held))
+        self._held.clear()
         mark.positions[SINK] = self._position()
 
     def finish(self) -> str:

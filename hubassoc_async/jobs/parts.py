@@ -49,6 +49,7 @@ class PartsFolder:
 
     def resume(self, mark: Mark) -> Mark:
         """Remove the parts that were written after the mark."""
+        self._rows.clear()
         at = mark.positions.get(SINK)
         if at is None:
             shutil.rmtree(self._staging, ignore_errors=True)
@@ -67,9 +68,12 @@ class PartsFolder:
             raise JournalError(f"{self._staging} is not what the job had written")
         return mark
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
-        """Write one part, if there is any row."""
+    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Make columns, and hold them."""
         self._rows.add(outcomes)
+
+    def commit(self, mark: Mark) -> None:
+        """Write one part, if there is any row."""
         if self._rows:
             self._write_part()
         last = self._last()

@@ -68,6 +68,7 @@ class TableSink(ABC):
             "marks": quoted(self._marks),
         }
         self._connection: Any = None
+        self._held: list[ObjectAssociations] = []
 
     def check(self) -> None:
         """Refuse a place that could not be taken at the end, before a job is begun.
@@ -92,6 +93,7 @@ class TableSink(ABC):
     def resume(self, mark: Mark) -> Mark:
         """Take up what the database has of the job, or begin."""
         self.abandon()
+        self._held.clear()
         try:
             with self._transaction():
                 return self._begun() or self._begin(mark)
@@ -99,16 +101,21 @@ class TableSink(ABC):
             self.abandon()
             raise
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Hold them."""
+        self._held += outcomes
+
+    def commit(self, mark: Mark) -> None:
         """Write the rows of one chunk and the mark, together."""
         mark.positions[SINK] = mark.items
         with self._transaction():
-            self._insert(outcomes)
+            self._insert(self._held)
             self._run(
                 "UPDATE {marks} SET mark = ? WHERE job = ?",
                 msgspec.json.encode(mark).decode(),
                 self._job,
             )
+        self._held.clear()
 
     def finish(self) -> str:
         """Put the staging table into its place."""

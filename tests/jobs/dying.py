@@ -44,7 +44,8 @@ def export(target: str, journal: Path) -> None:
             continue
         assert done - len(chunk) == mark.items, "a chunk is done or not"
         mark = Mark(items=done, positions=dict(mark.positions))
-        sink.commit(chunk, mark)
+        sink.write(chunk)
+        sink.commit(mark)
         commit(journal, mark)
     sink.finish()
 

@@ -158,7 +158,8 @@ def sink_of(target: str, job: str = "job-1") -> JobSink:
 
 def commit(sink: JobSink, chunk: tuple[ObjectAssociations, ...], after: Mark) -> Mark:
     mark = Mark(items=after.items + len(chunk), positions=dict(after.positions))
-    sink.commit(chunk, mark)
+    sink.write(chunk)
+    sink.commit(mark)
     return mark
 
 

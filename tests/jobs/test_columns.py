@@ -124,7 +124,8 @@ def export(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     mark = sink.resume(Mark())
     for chunk in CHUNKS:
         mark = Mark(items=mark.items + len(chunk), positions=dict(mark.positions))
-        sink.commit(chunk, mark)
+        sink.write(chunk)
+        sink.commit(mark)
     sink.finish()
     return target
 

@@ -57,7 +57,8 @@ def export(
     target = f"sqlite:///{folder}/x.db?table=edges" if name == "sqlite" else f"{folder}/{name}"
     sink = open_job_sink(target, ends, "companies", job="j")
     mark = sink.resume(Mark())
-    sink.commit(records, Mark(items=len(records), positions=dict(mark.positions)))
+    sink.write(records)
+    sink.commit(Mark(items=len(records), positions=dict(mark.positions)))
     sink.finish()
     return target
 

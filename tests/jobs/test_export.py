@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +20,6 @@ from hubassoc_async.jobs.export import ExportJob
 from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
 from hubassoc_async.jobs.journal import JobSpec, Journal, Mark
 from hubassoc_async.jobs.sinks import SinkError
-from hubassoc_async.model import ObjectAssociations
 from hubassoc_async.protocol.message import Request, Response
 from tests.jobs.test_reading import Listed
 
@@ -50,15 +49,15 @@ class Tripping:
         self.chunk_ids, self.chunk_rows = 250, 1_000
         self._left = at
         self._trip = trip
-        self.resume, self.finish = sink.resume, sink.finish
+        self.resume, self.write, self.finish = sink.resume, sink.write, sink.finish
         self.abandon, self.discard = sink.abandon, sink.discard
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
+    def commit(self, mark: Mark) -> None:
         """Trip before or within it."""
         self._left -= 1
         if self._left == 0:
             self._trip()
-        self._sink.commit(outcomes, mark)
+        self._sink.commit(mark)
 
 
 class World:

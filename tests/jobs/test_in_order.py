@@ -28,7 +28,7 @@ def chunks(
 ) -> list[list[Outcome]]:
     """Give ids ``ahead`` of what has arrived, and take chunks whenever there are any."""
     order = InOrder(ids, rows)
-    out = []
+    out: list[list[Outcome]] = [[]]
     given_ids = iter([one.from_object_id for one in outcomes])
     expected: set[str] = set()
     for one in arrivals:
@@ -37,13 +37,12 @@ def chunks(
             order.expect(some)
             expected.update(some)
         order.put([one])
-        while chunk := order.take():
-            out.append(chunk)
-    assert order.waiting == 0
-    if rest := order.rest():
-        out.append(rest)
-    assert order.held == 0
-    return out
+        while taken := order.take():
+            out[-1] += taken
+            if order.whole:
+                out.append([])
+    assert (order.waiting, order.held) == (0, 0)
+    return [chunk for chunk in out if chunk]
 
 
 @given(st.data(), OUTCOMES, FEW, st.integers(1, 10), FEW)
@@ -76,11 +75,10 @@ def test_a_gap_holds_everything_behind_it() -> None:
     order = InOrder(2, 100)
     order.expect(["1", "2", "3"])
     order.put([outcome(2, 2), outcome(3, 1)])
-    assert order.take() is None
-    assert order.rest() == []
+    assert order.take() == []
     assert (order.waiting, order.held) == (3, 3)
     order.put([outcome(1, 0)])
-    assert order.take() == [outcome(1, 0), outcome(2, 2)]
-    assert order.take() is None
-    assert order.rest() == [outcome(3, 1)]
+    taken = [*order.take(), *order.take()]
+    assert (taken, order.whole) == ([outcome(1, 0), outcome(2, 2)], True)
+    assert (order.take(), order.whole) == ([outcome(3, 1)], False)
     assert (order.waiting, order.held) == (0, 0)

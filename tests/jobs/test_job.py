@@ -85,9 +85,12 @@ class Lines:
         self._file.truncate(mark.positions.get("sink", 0))
         return mark
 
-    def commit(self, outcomes: Sequence[ObjectAssociations], mark: Mark) -> None:
-        """Write a chunk."""
+    def write(self, outcomes: Sequence[ObjectAssociations]) -> None:
+        """Write ids."""
         self._file.write("".join(f"{one.from_object_id}\n" for one in outcomes).encode())
+
+    def commit(self, mark: Mark) -> None:
+        """Flush them."""
         self._file.flush()
         mark.positions["sink"] = self._file.tell()
 

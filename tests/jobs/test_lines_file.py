@@ -33,7 +33,8 @@ def write(sink: JobSink, chunks: list[list[ObjectAssociations]], mark: Mark) -> 
     """Commit chunks, each with a mark of its own."""
     for chunk in chunks:
         mark = Mark(items=mark.items + len(chunk), positions=dict(mark.positions))
-        sink.commit(chunk, mark)
+        sink.write(chunk)
+        sink.commit(mark)
     return mark
 
 

@@ -105,6 +105,19 @@ def test_a_chunk_that_fails_leaves_no_row(kind: str, targets: Targets) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_was_not_committed_is_forgotten(kind: str, targets: Targets) -> None:
+    """A sink that goes back to a mark has nothing of what it was given after it."""
+    target = targets(kind)
+    sink = sink_of(target)
+    first = commit(sink, CHUNKS[0], sink.resume(Mark()))
+    sink.write(CHUNKS[2])
+    sink.abandon()
+    commit(sink, CHUNKS[3], sink.resume(first))
+    sink.finish()
+    assert rows_in(target) == rows_of((CHUNKS[0], CHUNKS[3]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_job_that_died_after_its_end_is_finished(kind: str, targets: Targets) -> None:
     """Its journal does not know that it is done: nothing is lost, nothing is there twice."""
     target = targets(kind)
