@@ -222,6 +222,7 @@ class AssociationsClient(Writes):
         ids: Ids,
         *,
         distinct: bool = False,
+        packed: bool = False,
         deadline: float | None = None,
         priority: Priority = "bulk",
     ) -> ReadStream:
@@ -233,12 +234,15 @@ class AssociationsClient(Writes):
 
         An id that is repeated while it is being read comes out once. ``distinct`` remembers every
         id, in some 11 bytes each, so that each comes out once however far apart its repeats are.
+        ``packed``, for columns: most answers are ``PackedAssociations``, which have no objects.
 
         Raises ``UsageError`` at once; what stops the read is raised by the loop, after every
         outcome that was there: see ``read``, and ``ReadStream.unread``.
         """
         unknown = IdSet().new if distinct else None
-        return self._stream(from_object_type, to_object_type, ids, deadline, priority, unknown)
+        return self._stream(
+            from_object_type, to_object_type, ids, deadline, priority, unknown, packed=packed
+        )
 
     def list_ids(self, object_type: str, *, after: str | None = None) -> IdList:
         """List the ids of every record of an object type that is not archived, as they come.
@@ -256,11 +260,14 @@ class AssociationsClient(Writes):
         deadline: float | None,
         priority: Priority,
         unknown: Callable[[list[str]], list[str]] | None,
+        *,
+        packed: bool = False,
         into: ReadResult | None = None,
     ) -> ReadStream:
         self._check("ids", ids, deadline)
+        codec = read_codec(self.api_version.shape, packed=True) if packed else self._codec
         exchange = ReadExchange(
-            self.api_version, from_object_type, to_object_type, codec=self._codec, unknown=unknown
+            self.api_version, from_object_type, to_object_type, codec=codec, unknown=unknown
         )
         if self.api_version.shape == "v3" and object_type_name(to_object_type) == "company":
             warnings.warn(

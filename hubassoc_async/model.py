@@ -6,6 +6,7 @@ Structs leave the cyclic garbage collector alone (``gc=False``): they cannot be 
 and millions of them would otherwise be walked over and over.
 """
 
+from array import array
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -96,6 +97,26 @@ class ObjectAssociations(Struct, frozen=True, gc=False):
     def status(self) -> Literal["found", "none"]:
         """``found`` or ``none``."""
         return "found" if self.to else "none"
+
+
+class PackedAssociations(ObjectAssociations, frozen=True, gc=False):
+    """The whole answer for one id, for columns: ``stream_read(…, packed=True)``.
+
+    No object is made for an association. How many there are is ``len(to)``, as it always is.
+    """
+
+    to: bytes  # type: ignore[assignment]  # who asks for it knows
+    """A byte an association: the place of its types in ``kinds``."""
+    to_ids: bytes
+    """64-bit integers in the machine's order of bytes."""
+    kinds: list[AssociationTypes]
+    """Every tuple of types that any answer of the same read has had; it grows."""
+
+    def unpacked(self) -> ObjectAssociations:
+        """Give it as every other answer is."""
+        ids = map(str, array("q", self.to_ids))
+        types = map(self.kinds.__getitem__, self.to)
+        return ObjectAssociations(self.from_object_id, (*map(Association, ids, types),))
 
 
 class Failure(Struct, frozen=True, gc=False):

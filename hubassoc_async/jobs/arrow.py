@@ -4,19 +4,18 @@ Knows: pyarrow, which is slow to import: only when rows are made. Does not know:
 """
 
 from array import array
-from collections.abc import Sequence
-from itertools import chain
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from itertools import chain, groupby
+from typing import Any, Final, cast
 
 import msgspec
 
 from hubassoc_async.jobs.extras import need
 from hubassoc_async.jobs.lines import COLUMNS, Types
 from hubassoc_async.jobs.numbers import integers
-from hubassoc_async.model import AssociationType, ObjectAssociations
+from hubassoc_async.model import AssociationType, ObjectAssociations, PackedAssociations
 
 _TYPES: Final = b"types"
-_SHARED: Final = 10_000  # tuples of types remembered before starting over
 
 
 class ArrowRows:
@@ -39,7 +38,6 @@ class ArrowRows:
                 for name, kind in zip(COLUMNS, kinds, strict=True)
             ]
         )
-        self._shared: dict[int, Types] = {}  # while it is held, its id is its own
         self.clear()
 
     def __len__(self) -> int:
@@ -48,16 +46,13 @@ class ArrowRows:
 
     def add(self, outcomes: Sequence[ObjectAssociations]) -> None:
         """Take a row for each type of each association; all of them or, if that fails, none."""
-        lists = [outcome.to for outcome in outcomes]
-        to = [*chain.from_iterable(lists)]
-        from_ids = _numbers([outcome.from_object_id for outcome in outcomes])
-        to_ids = _numbers([one.to_object_id for one in to])
-        types = self._numbers_of([one.association_types for one in to])
-        self._from_ids.append(from_ids)
-        self._sizes.extend(map(len, lists))
-        self._to_ids.append(to_ids)
-        self._types_of.append(types)
-        self._held += len(to)
+        made = [self._columns(same) for same in _runs(outcomes)]
+        for from_ids, to_ids, types in made:
+            self._from_ids.append(from_ids)
+            self._to_ids.append(to_ids)
+            self._types_of.append(types)
+            self._held += len(types)
+        self._sizes.extend([len(outcome.to) for outcome in outcomes])
 
     def take(self) -> Any:
         """Give what is held as a table, and hold nothing."""
@@ -111,22 +106,37 @@ class ArrowRows:
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
 
-    def _numbers_of(self, given: Sequence[Types]) -> Any:
-        """The numbers of tuples of types, by identity: they are shared, and there is a handful."""
+    def _columns(self, outcomes: Sequence[ObjectAssociations]) -> tuple[Any, Any, Any]:
+        """From-ids; of every association its to-id and the number of its types."""
         import pyarrow as pa
 
-        keys = pa.array([*map(id, given)], pa.int64()).dictionary_encode()
-        distinct: list[int] = keys.dictionary.to_pylist()
-        if not all(map(self._shared.__contains__, distinct)):
-            self._shared.update(zip(map(id, given), given, strict=True))
-        return pa.array([*map(self._number, distinct)], pa.int32()).take(keys.indices)
+        from_ids = _numbers([outcome.from_object_id for outcome in outcomes])
+        if isinstance(outcomes[0], PackedAssociations):
+            packed = cast("Sequence[PackedAssociations]", outcomes)
+            to_ids = _buffer(pa.int64(), b"".join([outcome.to_ids for outcome in packed]))
+            keys = _buffer(pa.uint8(), b"".join([outcome.to for outcome in packed]))
+            return from_ids, to_ids, self._numbers_of(keys, packed[0].kinds.__getitem__)
+        to = [*chain.from_iterable([outcome.to for outcome in outcomes])]
+        types = [one.association_types for one in to]
+        to_ids = _numbers([one.to_object_id for one in to])
+        ids = [*map(id, types)]  # they are shared, and there is a handful
+        keys = pa.array(ids, pa.int64())
+        return from_ids, to_ids, self._numbers_of(keys, lambda key: types[ids.index(key)])
 
-    def _number(self, key: int) -> int:
-        """The number of a tuple of types."""
-        number = self._known.get(key)
+    def _numbers_of(self, keys: Any, types: Callable[[int], Types]) -> Any:
+        """The numbers of tuples of types, by keys that are of one tuple each."""
+        import pyarrow as pa
+
+        keys = keys.dictionary_encode()
+        numbers = [self._number(types(key)) for key in keys.dictionary.to_pylist()]
+        return pa.array(numbers, pa.int32()).take(keys.indices)
+
+    def _number(self, types: Types) -> int:
+        """The number of a tuple of types, by identity: while it is held, its id is its own."""
+        number = self._known.get(id(types))
         if number is None:
-            number = self._known[key] = len(self._distinct)
-            self._distinct.append(self._shared[key])
+            number = self._known[id(types)] = len(self._distinct)
+            self._distinct.append(types)
         return number
 
     def clear(self) -> None:
@@ -138,8 +148,13 @@ class ArrowRows:
         self._types_of: list[Any] = []
         self._distinct: list[Types] = []
         self._known: dict[int, int] = {}
-        if len(self._shared) > _SHARED:
-            self._shared.clear()
+
+
+def _runs(outcomes: Sequence[ObjectAssociations]) -> list[Sequence[ObjectAssociations]]:
+    """Cut outcomes where packed ones and others meet: nearly never."""
+    if len(set(map(type, outcomes))) < 2:
+        return [outcomes] if outcomes else []
+    return [[*run] for _, run in groupby(outcomes, type)]
 
 
 def packed_rows(packed: Any) -> int:
@@ -168,7 +183,15 @@ def _numbers(object_ids: Sequence[str]) -> Any:
 def _column(values: "array[int]") -> Any:
     import pyarrow as pa
 
-    return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
+    return _buffer(pa.int32(), values)
+
+
+def _buffer(kind: Any, values: "array[int] | bytes") -> Any:
+    """A column that is there already."""
+    import pyarrow as pa
+
+    data = pa.py_buffer(values)
+    return pa.Array.from_buffers(kind, data.size * 8 // kind.bit_width, [None, data])
 
 
 def _constant(value: str, rows: int) -> Any:

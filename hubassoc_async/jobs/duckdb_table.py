@@ -19,6 +19,7 @@ _WHAT = "writing DuckDB"
 class DuckdbTable(TableSink):
     """Rows go in as Arrow columns."""
 
+    packed = True
     chunk_rows = 100_000  # its row groups have 122,880 rows
 
     def __init__(self, target: Target) -> None:

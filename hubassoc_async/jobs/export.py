@@ -192,7 +192,9 @@ class ExportJob:
         assert self._ids is not None
         gate = self._gate = _Gate(self._ids, self._order, _AHEAD_CHUNKS * self._sink.chunk_ids)
         ends = self._spec.from_object_type, self._spec.to_object_type
-        stream = self._stream = self._client.stream_read(*ends, gate)
+        stream = self._stream = self._client.stream_read(
+            *ends, gate, packed=getattr(self._sink, "packed", False)
+        )
         try:
             async with stream:
                 async for outcomes in stream.batches():

@@ -29,7 +29,10 @@ SINK: Final = "sink"
 
 
 class JobSink(Protocol):
-    """Takes outcomes in chunks and can go back. A thread calls its methods, but for ``write``."""
+    """Takes outcomes in chunks and can go back. A thread calls its methods, but for ``write``.
+
+    One that makes columns says so, by ``packed = True``, and is given ``PackedAssociations``.
+    """
 
     chunk_ids: int
     """A chunk ends after so many ids, ..."""

@@ -29,6 +29,7 @@ _PART: Final = re.compile(r"part-\d{6,}\.parquet")
 class PartsFolder:
     """A folder of Parquet files, each of some row groups."""
 
+    packed = True
     ending: ClassVar[str] = ".parquet"
     """Of the name of a part."""
     chunk_ids = 20_000

@@ -17,9 +17,9 @@ from hubassoc_async.model import (
     REPEATED_CURSOR,
     TRANSIENT,
     Failure,
-    ObjectAssociations,
     Outcome,
 )
+from hubassoc_async.protocol.associations import unpacked
 from hubassoc_async.protocol.batching import Batch, Packer
 from hubassoc_async.protocol.ids import check_object_type, object_ids
 from hubassoc_async.protocol.message import Request, Response
@@ -211,7 +211,7 @@ class ReadExchange:
             or object_id in errors
         ]
         if apart:
-            answer.pages += [Page(one.from_object_id, one.to, None) for one in apart]
+            answer.pages += [Page(one.from_object_id, unpacked(one), None) for one in apart]
             taken = {one.from_object_id for one in apart}
             answer.whole = [one for one in answer.whole if one.from_object_id not in taken]
 
@@ -273,7 +273,7 @@ class ReadExchange:
             return [self._fail(page_id, error, correlation_id)]
         if after is None:
             del self._open[page_id]
-            return [ObjectAssociations(page_id, progress.associations())]
+            return [self._codec.outcome(page_id, progress.associations())]
         if after in progress.cursors or progress.idle >= _IDLE_PAGES:
             what = "came back" if after in progress.cursors else "goes on and brings nothing new"
             message = f"the cursor {after!r} {what} after {len(progress.to)} associations"
@@ -297,7 +297,7 @@ class ReadExchange:
             progress = open_[none_id]
             if progress is None or not progress.cursors:
                 del open_[none_id]
-                out.append(ObjectAssociations(none_id, ()))
+                out.append(self._codec.outcome(none_id, ()))
             else:
                 message = f"after {len(progress.to)} associations, HubSpot says there are none"
                 error = ItemError("OBJECT_NOT_FOUND", NO_ASSOCIATIONS, message, ())

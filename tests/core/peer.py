@@ -8,6 +8,7 @@ from benchmarks.steps import at_once
 from hubassoc_async.emulator import Portal
 from hubassoc_async.errors import TransportError
 from hubassoc_async.model import Failure, ObjectAssociations, Outcome
+from hubassoc_async.protocol.associations import unpacked
 from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
@@ -104,7 +105,7 @@ class Drive:
 
 def edges(outcome: Outcome) -> dict[str, frozenset[int | None]]:
     """What an outcome says as plain data: to id -> type ids."""
-    to = outcome.to if isinstance(outcome, ObjectAssociations) else outcome.incomplete
+    to = unpacked(outcome) if isinstance(outcome, ObjectAssociations) else outcome.incomplete
     plain = {one.to_object_id: frozenset(t.type_id for t in one.association_types) for one in to}
     assert len(plain) == len(to), "an associated record is listed twice"
     return plain

@@ -15,6 +15,7 @@ from hubassoc_async.protocol.batching import Batch
 from hubassoc_async.protocol.exchange import ReadExchange
 from hubassoc_async.protocol.message import Response
 from hubassoc_async.protocol.versions import VERSIONS
+from hubassoc_async.protocol.wire import read_codec
 from tests.core.peer import Drive, Spoil, edges, failure
 
 COMPANIES = st.integers(9_000_000_000, 9_000_000_030)
@@ -101,6 +102,7 @@ def _doctored(random: Random, kind: int, response: Response) -> Response:
     seed=st.integers(0, 2**32),
     rate=st.sampled_from([0.0, 0.0, 0.1, 0.4]),
     eager=st.booleans(),
+    packed=st.booleans(),
 )
 def test_each_distinct_id_comes_out_once_and_whole(
     world: World,
@@ -112,13 +114,16 @@ def test_each_distinct_id_comes_out_once_and_whole(
     seed: int,
     rate: float,
     eager: bool,
+    packed: bool,
 ) -> None:
     """Found and none are exactly what the portal has; a failure is never passed off as either."""
     random = Random(seed)
     ids = [*world, *strangers, *list(world)[:3]]
     random.shuffle(ids)
+    codec = read_codec(VERSIONS[version].shape, packed=packed)
+    ends = "contacts", "companies"
     drive = Drive(
-        ReadExchange(VERSIONS[version], "contacts", "companies", batch_size=batch_size),
+        ReadExchange(VERSIONS[version], *ends, codec=codec, batch_size=batch_size),
         portal_of(world, unknowns),
         [str(one) if random.random() < 0.5 else one for one in ids],
         concurrency=concurrency,

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from benchmarks.steps import at_once
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import Association, AssociationType
+from hubassoc_async.model import (
+    Association,
+    AssociationType,
+    ObjectAssociations,
+    PackedAssociations,
+)
+from hubassoc_async.protocol.associations import unpacked
 from hubassoc_async.protocol.published import published_types
 from hubassoc_async.protocol.v3_names import v3_association_type
 from hubassoc_async.protocol.wire import encode_read, read_codec
@@ -128,12 +134,13 @@ def _typed(kind: int) -> list[dict[str, Any]]:
         max_size=30,
     ),
     pages=st.integers(1, 3),
+    packed=st.booleans(),
 )
 def test_every_association_keeps_its_own_types(
-    data: list[list[tuple[int | str, int]]], pages: int
+    data: list[list[tuple[int | str, int]]], pages: int, packed: bool
 ) -> None:
     """Few types or many, in new answers or old, once or twice for a record, ints or texts."""
-    codec = read_codec("v4")
+    codec = read_codec("v4", packed=packed)
     results = [
         {
             "from": {"id": str(number)},
@@ -143,7 +150,9 @@ def test_every_association_keeps_its_own_types(
     ]
     for _ in range(pages):
         body = json.dumps({"status": "COMPLETE", "results": results}).encode()
-        found = {one.from_object_id: one.to for one in at_once(codec.decode_batch(body)).whole}
+        whole = at_once(codec.decode_batch(body)).whole
+        found = {one.from_object_id: unpacked(one) for one in whole}
+        assert all(len(one.to) == len(unpacked(one)) for one in whole)
         for number, to in enumerate(data):
             expected: dict[str, dict[str, None]] = {}
             for to_id, kind in to:
@@ -153,6 +162,50 @@ def test_every_association_keeps_its_own_types(
                 for one in found[str(number)]
             } == {to_id: list(labels) for to_id, labels in expected.items()}
         results.reverse()
+
+
+@pytest.mark.parametrize(
+    ("to_ids", "kinds", "packed"),
+    [
+        ([1, 2, 2**63 - 1], 3, True),
+        ([-1], 1, True),
+        ([1, 1], 2, False),
+        ([2**63], 1, False),
+        (["1"], 1, False),
+        ([*range(300)], 256, True),
+        ([*range(300)], 257, False),
+    ],
+)
+def test_what_does_not_fit_into_numbers_is_not_packed(
+    to_ids: list[int | str], kinds: int, packed: bool
+) -> None:
+    """Repeated records, ids beyond 64 bits or as texts, more types than a byte can say."""
+    to = [
+        {"toObjectId": to_id, "associationTypes": _typed(number % kinds)}
+        for number, to_id in enumerate(to_ids)
+    ]
+    results = [{"from": {"id": "1"}, "to": to}, {"from": {"id": "2"}, "to": []}]
+    body = json.dumps({"status": "COMPLETE", "results": results}).encode()
+    codec = read_codec("v4", packed=True)
+    for _ in range(2):
+        whole = at_once(codec.decode_batch(body)).whole
+        assert {isinstance(one, PackedAssociations) for one in whole} == {packed}
+        plain = at_once(read_codec("v4").decode_batch(body)).whole
+        assert [ObjectAssociations(one.from_object_id, unpacked(one)) for one in whole] == plain
+
+
+@given(
+    ids=st.lists(st.integers(0, 2**64).map(str) | st.sampled_from(["007", "x", ""]), unique=True),
+    kinds=st.integers(1, 300),
+)
+def test_an_answer_of_several_pages_is_packed_whole_or_not_at_all(
+    ids: list[str], kinds: int
+) -> None:
+    """Whatever its ids are: unpacked, it is what it was."""
+    types = [(AssociationType("USER_DEFINED", number % kinds),) for number in range(len(ids))]
+    to = tuple(map(Association, ids, types))
+    one = read_codec("v4", packed=True).outcome("7", to)
+    assert (one.from_object_id, unpacked(one), len(one.to)) == ("7", to, len(to))
 
 
 def test_types_without_end_do_not_fill_the_memory() -> None:

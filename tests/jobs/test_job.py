@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from hubassoc_async.client import AssociationsClient
-from hubassoc_async.emulator import MemoryTransport, Portal, build_portal
+from hubassoc_async.emulator import MemoryTransport, Portal, Unknowns, build_portal
 from hubassoc_async.errors import DailyQuotaSpent
 from hubassoc_async.jobs import (
     Job,
@@ -26,6 +27,7 @@ from hubassoc_async.jobs import (
     job,
 )
 from hubassoc_async.jobs.job_sink import SINKS, LinesFile, open_job_sink
+from hubassoc_async.jobs.parts import PartsFolder
 from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations
 
@@ -154,6 +156,30 @@ async def test_it_goes_on_by_the_same_call(portal: Portal) -> None:
             assert one.complete
     lines = [json.loads(line) for line in Path("x.ndjson").read_text().splitlines()]
     assert [line["from_object_id"] for line in lines] == IDS
+
+
+async def test_columns_have_what_lines_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages and labels too; killed and gone on with, Parquet is the same byte by byte."""
+    monkeypatch.setattr(PartsFolder, "chunk_ids", 250)
+    portal = build_portal(contacts=3_000, companies=20, unknowns=Unknowns(page_size=2))
+    async with client_of(portal) as client:
+        for target in ("x.ndjson", "x.parquet", "killed.parquet"):
+            with Job.export(client, *ENDS, ids="ids.csv", to=target, name=target) as one:
+                if target == "killed.parquet":
+                    await die_after(one, 1_000)
+                await one.run()
+    lines = [json.loads(line) for line in Path("x.ndjson").read_text().splitlines()]
+    edges = [
+        (int(line["from_object_id"]), int(to["to_object_id"]), *kind.values())
+        for line in lines
+        for to in line["to"]
+        for kind in to["association_types"]
+    ]
+    table = pq.read_table("x.parquet").drop_columns(["from_object_type", "to_object_type"])
+    assert list(zip(*table.to_pydict().values(), strict=True)) == edges
+    assert any(len(line["to"]) > 2 for line in lines)
+    assert not all(line["to"] for line in lines)
+    assert Path("killed.parquet").read_bytes() == Path("x.parquet").read_bytes()
 
 
 async def test_another_input_version_or_target_is_refused(portal: Portal) -> None:

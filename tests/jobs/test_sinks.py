@@ -21,6 +21,7 @@ from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.files import NewFile, OpenStream, free_partial, open_target
 from hubassoc_async.jobs.sinks import FailureSink, SinkError, format_of, open_sink
 from hubassoc_async.model import Association, AssociationType, Failure, ObjectAssociations
+from hubassoc_async.protocol.wire import read_codec
 
 PRIMARY = AssociationType("HUBSPOT_DEFINED", 1, "Primary")
 UNLABELLED = AssociationType("HUBSPOT_DEFINED", 279)
@@ -167,6 +168,18 @@ def test_parquet_round_trip(some: list[list[ObjectAssociations]], group: int) ->
     ]
     sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
     assert all(size <= group for size in sizes)
+
+
+@given(some=batches(), data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_parquet_of_packed_outcomes(
+    some: list[list[ObjectAssociations]], data: st.DataObject
+) -> None:
+    """Those for columns make the same file, byte by byte, all of them or some."""
+    outcome = read_codec("v4", packed=True).outcome
+    which = st.sampled_from([outcome, outcome, ObjectAssociations])
+    packed = [[data.draw(which)(one.from_object_id, one.to) for one in batch] for batch in some]
+    assert written("parquet", packed) == written("parquet", some)
 
 
 def test_parquet_types() -> None:
