@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Iterable
 from msgspec import Struct
 
 from hubassoc_async.errors import HubAssocError
-from hubassoc_async.model import ObjectAssociations, Outcome, ReadResult
+from hubassoc_async.model import Failure, Outcome, ReadResult
 from hubassoc_async.outcome_stream import OutcomeStream
 from hubassoc_async.pacing import Places, Priority
 from hubassoc_async.protocol.batching import Batch
@@ -82,7 +82,11 @@ class ReadStream(OutcomeStream[str | int, Outcome, Batch]):
         counts.taken = self._read.taken
         if self._into is not None:
             self._into.add(outcomes)
-        sizes = [len(one.to) for one in outcomes if isinstance(one, ObjectAssociations)]
+        sizes = [
+            len(one.to)  # type: ignore[union-attr]
+            for one in outcomes
+            if one.__class__ is not Failure  # isinstance() takes seven times as long for a subclass
+        ]
         none = sizes.count(0)
         counts.none += none
         counts.found += len(sizes) - none

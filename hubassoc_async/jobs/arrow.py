@@ -3,7 +3,6 @@
 Knows: pyarrow, which is slow to import: only when rows are made. Does not know: files, databases.
 """
 
-from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from typing import Any, Final, cast
@@ -52,7 +51,7 @@ class ArrowRows:
             self._to_ids.append(to_ids)
             self._types_of.append(types)
             self._held += len(types)
-        self._sizes.extend([len(outcome.to) for outcome in outcomes])
+        self._sizes += [len(outcome.to) for outcome in outcomes]
 
     def take(self) -> Any:
         """Give what is held as a table, and hold nothing."""
@@ -66,7 +65,7 @@ class ArrowRows:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        ends = pc.cumulative_sum(_column(self._sizes))
+        ends = pc.cumulative_sum(pa.array(self._sizes, pa.int32()))
         from_ids = pa.concat_arrays([_numbers([]), *self._from_ids])
         to_ids = pa.concat_arrays([_numbers([]), *self._to_ids])
         types = pa.concat_arrays([pa.array([], pa.int32()), *self._types_of])
@@ -93,15 +92,15 @@ class ArrowRows:
         one, kinds = pc.list_parent_indices(lists), pc.list_flatten(lists)
 
         def words(values: list[str | None]) -> Any:
-            return pa.array(values, pa.string()).dictionary_encode().take(kinds)
+            return _take(pa.array(values, pa.string()).dictionary_encode(), kinds)
 
         columns = [
             _constant(self._types[0], len(kinds)),
-            from_ids.take(pc.list_parent_indices(to)).take(one),
+            _take(from_ids, _take(pc.list_parent_indices(to), one)),
             _constant(self._types[1], len(kinds)),
-            to.flatten().take(one),
+            _take(to.flatten(), one),
             words([kind.category for kind in codes]),
-            pa.array([kind.type_id for kind in codes], pa.int64()).take(kinds),
+            _take(pa.array([kind.type_id for kind in codes], pa.int64()), kinds),
             words([kind.label for kind in codes]),
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
@@ -113,8 +112,8 @@ class ArrowRows:
         from_ids = _numbers([outcome.from_object_id for outcome in outcomes])
         if isinstance(outcomes[0], PackedAssociations):
             packed = cast("Sequence[PackedAssociations]", outcomes)
-            to_ids = _buffer(pa.int64(), b"".join([outcome.to_ids for outcome in packed]))
-            keys = _buffer(pa.uint8(), b"".join([outcome.to for outcome in packed]))
+            to_ids = _column(pa.int64(), b"".join([outcome.to_ids for outcome in packed]))
+            keys = _column(pa.uint8(), b"".join([outcome.to for outcome in packed]))
             return from_ids, to_ids, self._numbers_of(keys, packed[0].kinds.__getitem__)
         to = [*chain.from_iterable([outcome.to for outcome in outcomes])]
         types = [one.association_types for one in to]
@@ -129,7 +128,7 @@ class ArrowRows:
 
         keys = keys.dictionary_encode()
         numbers = [self._number(types(key)) for key in keys.dictionary.to_pylist()]
-        return pa.array(numbers, pa.int32()).take(keys.indices)
+        return _take(pa.array(numbers, pa.int32()), keys.indices)
 
     def _number(self, types: Types) -> int:
         """The number of a tuple of types, by identity: while it is held, its id is its own."""
@@ -142,7 +141,7 @@ class ArrowRows:
     def clear(self) -> None:
         """Hold nothing, and number afresh: equal outcomes always make equal tables."""
         self._from_ids: list[Any] = []
-        self._sizes = array("i", (0,))  # of the lists of associations, after a zero
+        self._sizes = [0]  # of the lists of associations, after a zero
         self._held = 0
         self._to_ids: list[Any] = []
         self._types_of: list[Any] = []
@@ -180,22 +179,23 @@ def _numbers(object_ids: Sequence[str]) -> Any:
         return pa.array(integers(object_ids), pa.int64())
 
 
-def _column(values: "array[int]") -> Any:
+def _column(kind: Any, values: bytes) -> Any:
+    """Numbers as they are in memory."""
     import pyarrow as pa
 
-    return _buffer(pa.int32(), values)
+    rows = len(values) * 8 // kind.bit_width
+    return pa.Array.from_buffers(kind, rows, [None, pa.py_buffer(values)])
 
 
-def _buffer(kind: Any, values: "array[int] | bytes") -> Any:
-    """A column that is there already."""
-    import pyarrow as pa
+def _take(values: Any, places: Any) -> Any:
+    """Give the values at places that are there; to look whether they are is a third of it."""
+    import pyarrow.compute as pc
 
-    data = pa.py_buffer(values)
-    return pa.Array.from_buffers(kind, data.size * 8 // kind.bit_width, [None, data])
+    return pc.take(values, places, boundscheck=False)
 
 
 def _constant(value: str, rows: int) -> Any:
     import pyarrow as pa
 
-    zeros = _column(array("i", bytes(4 * rows)))
+    zeros = _column(pa.int32(), bytes(4 * rows))
     return pa.DictionaryArray.from_arrays(zeros, pa.array([value], pa.string()))

@@ -10,7 +10,7 @@ Knows: journals, sinks, the client. Does not know: terminals, exit codes, HTTP.
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct
 
@@ -220,10 +220,11 @@ class ExportJob:
     async def _write(self) -> None:
         """Give the sink all that is next, while it is at hand, and commit each chunk that ends."""
         while some := self._order.take():
-            whole = [one for one in some if isinstance(one, ObjectAssociations)]
-            failed: list[Failure] = []
-            if len(whole) < len(some):
-                failed = [one for one in some if not isinstance(one, ObjectAssociations)]
+            # isinstance() takes seven times as long where the answer is no
+            whole = cast("list[ObjectAssociations]", some)
+            failed = cast("list[Failure]", [one for one in some if one.__class__ is Failure])
+            if failed:
+                whole = [one for one in some if isinstance(one, ObjectAssociations)]
             self._broken = True  # while it is written, and for good if that fails
             self._sink.write(whole)
             self._broken = False
