@@ -28,7 +28,7 @@ class InOrder:
         self._ready: list[Outcome] = []
         self._arrived: dict[str, Outcome] = {}
         self.held = 0
-        """Associations held: what arrived and was not taken."""
+        """Associations of what waits for an id before it."""
 
     @property
     def waiting(self) -> int:
@@ -56,7 +56,7 @@ class InOrder:
             self._at = end
         else:
             self._arrived.update(zip(ids, outcomes, strict=True))
-        self.held += sum(_rows(outcomes))
+            self.held += sum(_rows(outcomes))
 
     def take(self) -> list[Outcome]:
         """Take out what is next, of one chunk, as far as there is no gap; some of it at a time."""
@@ -70,7 +70,6 @@ class InOrder:
         taken, self._ready = self._ready[: len(rows)], self._ready[len(rows) :]
         self._room -= len(rows)
         self._rows -= sum(rows)
-        self.held -= sum(rows)
         return taken
 
     def _find(self) -> None:
@@ -85,6 +84,7 @@ class InOrder:
             del arrived[one]
         self._ready = [one for one in found[:gap] if one is not None]
         self._at += gap
+        self.held -= sum(_rows(self._ready))
 
 
 def _rows(outcomes: Sequence[Outcome]) -> list[int]:
