@@ -18,11 +18,12 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import HubAssocError
 from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.feed import whole_in_thread
+from hubassoc_async.jobs.file_ids import FileIds
 from hubassoc_async.jobs.in_order import InOrder
 from hubassoc_async.jobs.job_sink import JobSink
 from hubassoc_async.jobs.journal import TOLD, Journal, Mark
 from hubassoc_async.jobs.sources import Source
-from hubassoc_async.jobs.spool import FileIds, JobIds, Spool, SpooledIds
+from hubassoc_async.jobs.spool import JobIds, Spool, SpooledIds
 from hubassoc_async.model import Failure, ObjectAssociations
 from hubassoc_async.outcome_stream import Blocks
 

@@ -1,7 +1,7 @@
 """The ids of a job in the order in which they are done, each once, however often it begins again.
 
-A file is read again from its start. What cannot be read twice (a pipe, a query, HubSpot's list of
-records) is spooled: written into the journal's database as it comes, and read from there.
+What cannot be read twice (a pipe, a query, HubSpot's list of records) is spooled: written into the
+journal's database as it comes, and read from there.
 
 Knows: which ids come next. Does not know: what is done with them.
 """
@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
@@ -41,54 +40,6 @@ class JobIds(Protocol):
 
     async def aclose(self) -> None:
         """Let go of the source."""
-
-
-class FileIds:
-    """The distinct ids of a source that gives the same again, after those that are done."""
-
-    def __init__(self, source: Source, done: int) -> None:
-        self._source = source
-        self._ids = iter(source)
-        self._seen = IdSet()
-        self._done = done
-        self._ended = self._closed = False
-        self.error: Exception | None = None
-
-    async def take(self, most: int) -> Sequence[str]:
-        """Read on."""
-        while self._done > len(self._seen) and not self._ended:
-            self._some(min(_BLOCK, self._done - len(self._seen)))
-            await asyncio.sleep(0)  # there may be millions
-        ids: list[str] = []
-        while not ids and not self._ended and not self._closed:
-            ids = self._some(most)
-        return ids
-
-    def total(self) -> tuple[int | None, bool]:
-        """As far as the file is read, of how much of it that is."""
-        if self._ended:
-            return len(self._seen), True
-        fraction = self._source.fraction
-        return (int(len(self._seen) / fraction) if fraction else None), False
-
-    def close(self) -> None:
-        """Give no more."""
-        self._closed = True
-
-    async def aclose(self) -> None:
-        """Nothing is open but the source, which is its owner's."""
-
-    def _some(self, most: int) -> list[str]:
-        some: list[str] = []
-        try:
-            some.extend(islice(self._ids, most))  # what came is kept if it breaks off
-        except SourceError as error:
-            self.error = error
-        self._ended = len(some) < most
-        joined = "".join(some)
-        if not (joined.isascii() and joined.encode().isdigit()):  # nearly never
-            some = [_text(one) for one in some]
-        return self._seen.new(some)
 
 
 class Spool:
