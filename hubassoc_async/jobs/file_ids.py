@@ -1,8 +1,8 @@
 """The distinct ids of a file, in its order, in some 8 bytes each.
 
-Whether an id came before is not looked up one by one, at 1.5 us each: a block of new ones, as large
-as a quarter of those that came before, is held against all of them by passes of C, at 0.4. What is
-in ascending order, as exports and lists have it, is not held against any.
+Whether an id came before is not looked up one by one, at 1.5 us each: a block of new ones, half as
+many as came before, is held against all of them by passes of C, at 0.5. What is in ascending order,
+as exports and lists have it, is not held against any.
 
 Knows: which ids of a file come next. Does not know: what is done with them.
 """
@@ -77,7 +77,7 @@ class FileIds:
         if self._follow(keys):
             return texts
         fresh = dict(zip(keys, texts, strict=True))
-        wanted = min(len(self._seen) // 4, _BLOCK)
+        wanted = min(len(self._seen) // 2, _BLOCK)
         while len(fresh) < wanted and not self._ended and not self._closed:
             texts, keys = self._read()
             fresh.update(zip(keys, texts, strict=True))
@@ -91,7 +91,7 @@ class FileIds:
         odd = [key for key in fresh if isinstance(key, str)]
         for key in {*odd}.difference(self._odd.new(odd)):
             del fresh[key]
-        numbers = [key for key in fresh if isinstance(key, int)]
+        numbers = [key for key in fresh if isinstance(key, int)] if odd else [*fresh]
         self._keep(numbers, numbers)
         return [*fresh.values()]
 
