@@ -46,6 +46,7 @@ class FileIds:
     async def take(self, most: int) -> Sequence[str]:
         """Read on."""
         while self._at == len(self._held) and not self._ended and not self._closed:
+            self._held = []  # not beside the next ones
             self._held = await self._block()
             self._at = min(self._done, len(self._held))
             self._done -= self._at
