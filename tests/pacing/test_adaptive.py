@@ -1,12 +1,13 @@
 """The adaptive pacer against a server that counts exactly: how much it uses, what is refused."""
 
 from random import Random
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.pacing_bound import bound
+from benchmarks.pacing_bound import bound, seeing_bound
 from benchmarks.pacing_world import Others, Server, bursts, poisson, ramp, steady
 from hubassoc_async.pacing import Quota
 from hubassoc_async.pacing.adaptive import AdaptiveWindow
@@ -59,25 +60,22 @@ def test_alone_it_uses_nearly_all_when_some_answers_take_seconds(
     [poisson(0.3), poisson(0.6), bursts(0.3, 8), ramp(0.6, 10)],
     ids=["30 %", "60 %", "bursts of 30 %", "up to 60 % and back"],
 )
-@pytest.mark.parametrize(
-    ("network", "least_used", "most_rejected"),
-    [("50 ms jitter", 0.95, 0.005), ("20-400 ms", 0.94, 0.0075)],
-)
+@pytest.mark.parametrize(("network", "least_used"), [("50 ms jitter", 0.95), ("20-400 ms", 0.947)])
 def test_others_are_seen_in_the_headers_and_get_their_room(
-    others: Others, network: str, least_used: float, most_rejected: float
+    others: Others, network: str, least_used: float
 ) -> None:
-    """At 50 ms 95 % and more is used together, with fewer than 0.5 % of ours refused; at 20 to
-    400 ms it is 94 % at the least, and bursts cost 0.7 %: ``docs/pacing.md`` has the means."""
-    result = run(others=others, network=network, seconds=1_000)
-    assert result.used >= least_used
-    assert result.rejected_share < most_rejected
-    assert result.own < result.used - 0.003  # the others are there
+    """With fewer than 0.5 % of ours refused. The mean of four runs; that of a dozen longer ones,
+    which ``benchmarks.pacing`` prints, is 95.0 % and more at 20 to 400 ms too."""
+    results = [run(others=others, network=network, seconds=1_000, seed=seed) for seed in range(4)]
+    assert mean(result.used for result in results) >= least_used
+    assert mean(result.rejected_share for result in results) < 0.005
+    assert all(result.own < result.used - 0.003 for result in results)  # the others are there
 
 
 @pytest.mark.parametrize("network", ["50 ms jitter", "20-400 ms"])
 @pytest.mark.parametrize(
     ("others", "least_used", "most_rejected"),
-    [(poisson(0.3), 0.88, 0.011), (poisson(0.6), 0.81, 0.011)],
+    [(poisson(0.3), 0.88, 0.008), (poisson(0.6), 0.81, 0.009)],
     ids=["30 %", "60 %"],
 )
 def test_others_whose_refused_requests_count_waste_no_more_than_they_must(
@@ -115,6 +113,13 @@ def test_without_headers_95_percent_beside_others_cannot_be_had() -> None:
     best = bound(lambda _now: 6.0, 0.05)
     assert best.rejected < 0.005
     assert 0.88 < best.used < 0.94
+
+
+def test_where_refused_requests_count_95_percent_beside_others_cannot_be_had() -> None:
+    """Not even for one who sees every arrival a round trip later: it uses 92 % beside 60 %."""
+    best = seeing_bound(lambda _now: 6.0, 0.2)
+    assert best.rejected < 0.005
+    assert 0.9 < best.used < 0.94
 
 
 @pytest.mark.parametrize("headers", [True, False], ids=["headers", "no headers"])
