@@ -1,14 +1,19 @@
 """Pacing simulated at a server that counts exactly: 429s and use of the quota, by mode.
 
 ``python -m benchmarks.pacing`` prints the tables in Markdown; ``--plot FILE.svg`` draws how full
-the server's window is over time. Virtual time: some twenty minutes pass in each row.
+the server's window is over time. On virtual time twenty minutes pass in each of a dozen runs a
+cell, which takes some ten minutes in all.
 """
 
 import argparse
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from benchmarks.pacing_bound import Mean, bound
+from benchmarks.pacing_bound import Bound, Mean, bound, seeing_bound
 from benchmarks.pacing_world import (
     NETWORKS,
     Others,
@@ -23,7 +28,7 @@ from hubassoc_async.emulator.virtual import run_virtual
 from hubassoc_async.pacing import Mode, Pacer, Quota
 
 SECONDS = 1_200.0
-SEEDS = 5
+SEEDS = 12
 COMPANY: dict[str, Others] = {
     "others 30 % at random": poisson(0.3),
     "others 60 % at random": poisson(0.6),
@@ -38,6 +43,8 @@ MEANS: dict[str, Mean] = {
 """Requests a second of those of them whose mean says anything."""
 JITTERS = {"50 ms jitter": 0.05, "20-400 ms": 0.38}
 """Seconds between the shortest way and the longest."""
+ROUND_TRIPS = {"50 ms jitter": 0.2, "20-400 ms": 0.42}
+"""Seconds, on average."""
 COLOURS = {"strict": "#2a78b5", "adaptive": "#c8553d"}
 
 
@@ -64,73 +71,69 @@ def simulate(
     return run_virtual(main())
 
 
-def cell(result: Result) -> str:
-    """429s, their share of our requests, and how much of the limit was used by everyone."""
-    return f"{result.rejected} ({result.rejected_share:.2%}) / {result.used:.1%}"
+ROWS: dict[str, dict[str, Any]] = {
+    "strict": {"mode": "strict"},
+    "adaptive, headers": {},
+    "adaptive, no headers": {"headers": False},
+    "adaptive, headers, refused count": {"rejected_count": True},
+}
+
+
+def cell(limit: int, network: str, others: str | None, row: str) -> str:
+    """Our 429s and how much of the limit everyone used: one run differs from another."""
+    with ProcessPoolExecutor() as pool:
+        runs = pool.map(partial(_one_of_many, limit, network, others, row), range(SEEDS))
+        rejected, used = (sum(shares) / SEEDS for shares in zip(*runs, strict=True))
+    return f"{rejected:.2%} / {used:.1%}"
+
+
+def _one_of_many(
+    limit: int, network: str, others: str | None, row: str, seed: int
+) -> tuple[float, float]:
+    asking = COMPANY[others] if others is not None else None
+    options = {"mode": "adaptive", **ROWS[row]}
+    result = simulate(limit=limit, network=network, others=asking, seed=seed, **options)
+    return result.rejected_share, result.used
 
 
 def alone() -> None:
     """Print what each mode does when nobody else uses the quota."""
-    print("\n429s (of our requests) / use of the quota, alone, 20 minutes\n")
     columns = [(limit, network) for limit in (100, 250) for network in NETWORKS]
-    print("| mode | " + " | ".join(f"N={limit}, {network}" for limit, network in columns) + " |")
-    print("|---" * (len(columns) + 1) + "|")
-    rows: list[tuple[str, Mode, bool, bool]] = [
-        ("strict", "strict", True, False),
-        ("adaptive, headers", "adaptive", True, False),
-        ("adaptive, no headers", "adaptive", False, False),
-        ("adaptive, headers, refused count", "adaptive", True, True),
-    ]
-    for name, mode, headers, counted in rows:
-        cells = [
-            cell(simulate(mode, limit, network, headers=headers, rejected_count=counted))
-            for limit, network in columns
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
+    _print_head("alone", [f"N={limit}, {network}" for limit, network in columns])
+    for row in ROWS:
+        _print_row(row, [cell(limit, network, None, row) for limit, network in columns])
 
 
 def in_company(network: str) -> None:
     """Print what each mode does beside others whose demand is hidden, and the most there is."""
-    print(f"\nBeside hidden others, N=100, {network}: total use of the quota\n")
-    print("| mode | " + " | ".join(COMPANY) + " |")
-    print("|---" * (len(COMPANY) + 1) + "|")
-    rows: list[tuple[str, Mode, bool, bool]] = [
-        ("strict", "strict", True, False),
-        ("adaptive, headers", "adaptive", True, False),
-        ("adaptive, no headers", "adaptive", False, False),
-        ("adaptive, headers, refused count", "adaptive", True, True),
+    _print_head(f"beside hidden others, N=100, {network}", list(COMPANY))
+    for row in ROWS:
+        _print_row(row, [cell(100, network, others, row) for others in COMPANY])
+    bounds: list[tuple[str, Callable[[Mean], Bound]]] = [
+        ("bound, no headers, under 0.5 %", lambda mean: bound(mean, JITTERS[network])),
+        ("the same, under 1 %", lambda mean: bound(mean, JITTERS[network], most=0.01)),
+        ("bound, all seen, refused count", lambda mean: seeing_bound(mean, ROUND_TRIPS[network])),
     ]
-    for name, mode, headers, counted in rows:
-        cells = [
-            cell(
-                simulate(mode, 100, network, others=others, headers=headers, rejected_count=counted)
-            )
-            for others in COMPANY.values()
-        ]
-        print(f"| {name} | {' | '.join(cells)} |")
-    for name, counted in (("headers", False), ("headers, refused count", True)):
-        cells = [mean_cell(others, network, counted) for others in COMPANY.values()]
-        print(f"| {name}, mean of {SEEDS} seeds | {' | '.join(cells)} |")
-    for name, most in (("bound, no headers, under 0.5 %", 0.005), ("the same, under 1 %", 0.01)):
-        print(f"| {name} | {' | '.join(bound_cell(others, network, most) for others in COMPANY)} |")
+    for name, find in bounds:
+        _print_row(name, [_bound_cell(others, find) for others in COMPANY])
 
 
-def mean_cell(others: Others, network: str, counted: bool) -> str:
-    """The adaptive mode with headers, over several seeds: one run differs from another."""
-    results = [
-        simulate("adaptive", 100, network, others=others, rejected_count=counted, seed=seed)
-        for seed in range(SEEDS)
-    ]
-    rejected = sum(result.rejected_share for result in results) / SEEDS
-    return f"({rejected:.2%}) / {sum(result.used for result in results) / SEEDS:.1%}"
-
-
-def bound_cell(others: str, network: str, most: float) -> str:
-    """What one reaches who knows the others' mean but sees no headers."""
+def _bound_cell(others: str, find: Callable[[Mean], Bound]) -> str:
+    """What one reaches who knows more than we can, where the others' mean says anything."""
     if others not in MEANS:
         return "-"
-    best = bound(MEANS[others], JITTERS[network], most=most)
-    return f"({best.rejected:.2%}) / {best.used:.1%}"
+    best = find(MEANS[others])
+    return f"{best.rejected:.2%} / {best.used:.1%}"
+
+
+def _print_head(what: str, columns: list[str]) -> None:
+    print(f"\n429s of our requests / use of the quota by all, {what}, means of {SEEDS} runs\n")
+    _print_row("mode", columns)
+    print("|---" * (len(columns) + 1) + "|")
+
+
+def _print_row(name: str, cells: list[str]) -> None:
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def fullness(result: Result, seconds: float, span: float) -> list[int]:
