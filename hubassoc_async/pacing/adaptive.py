@@ -104,7 +104,7 @@ class AdaptiveWindow:
         slot = Slot(now)
         self._sent[id(slot)] = slot
         silent = now - self._answered > _SILENCE * self.quota.seconds
-        if silent and self._margin > _WARY and self._hears(now):
+        if silent and self._margin > _WARY and self._in_company(now):
             self._ahead_until = now + 2 * self._trip
         return slot
 
