@@ -94,6 +94,8 @@ class TableSink(ABC):
         """Take up what the database has of the job, or begin."""
         self.abandon()
         self._held.clear()
+        if mark.items and self._database.gone:
+            raise self._unknown()  # to connect would make an empty one
         try:
             with self._transaction():
                 return self._begun() or self._begin(mark)
@@ -169,6 +171,12 @@ class TableSink(ABC):
         """Why a table, there or not, could not be put into the place; None when it could."""
         return None
 
+    def _unknown(self) -> JournalError:
+        return JournalError(
+            f"{self._database.shown} has nothing of the job, which had written to it: is it"
+            " another database?"
+        )
+
     def _lacks_schema(self) -> str:
         return f"has no schema {self._schema}: make it first, or name another by ?table="
 
@@ -193,10 +201,7 @@ class TableSink(ABC):
 
     def _begin(self, mark: Mark) -> Mark:
         if mark.items:
-            raise JournalError(
-                f"{self._database.shown} has nothing of the job, which had written to it: is it"
-                " another database?"
-            )
+            raise self._unknown()
         self._check_place()
         self._run("DROP TABLE IF EXISTS {staging}")
         self._run(f"CREATE TABLE {{staging}} ({_COLUMNS})")

@@ -40,6 +40,20 @@ def test_a_staging_table_that_is_gone_is_missed(kind: str, targets: Targets) -> 
         sink_of(target).resume(mark)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_database_that_is_gone_is_missed_and_not_made(kind: str, targets: Targets) -> None:
+    """A job that had written to it does not leave an empty one in its place."""
+    target = targets(kind)
+    sink = sink_of(target)
+    mark = commit(sink, CHUNKS[0], sink.resume(Mark()))
+    sink.abandon()
+    place = Path(target.partition(":///")[2].partition("?")[0])
+    place.unlink()
+    with pytest.raises(JournalError, match="has nothing of the job, which had written to it"):
+        sink_of(target).resume(mark)
+    assert not place.exists()
+
+
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_a_table_that_is_no_export_is_not_replaced(kind: str, when: str, targets: Targets) -> None:
@@ -249,6 +263,27 @@ def test_postgresql_lets_owners_alone_replace_a_table(
     export(target)
     with connect(f"{postgres_url}&table=crm.links") as connection:
         connection.execute(f"REASSIGN OWNED BY {role} TO tester".encode())
+
+
+def test_postgresql_shares_the_table_of_jobs(guest: tuple[str, str], postgres_url: str) -> None:
+    """It may be another role's, as that of a team is, if it may be written to."""
+    target, role = guest
+    export(f"{postgres_url}&table=crm.others", job="other")
+    with connect(f"{postgres_url}&table=links") as connection:
+        rights = "SELECT, INSERT, UPDATE, DELETE"
+        connection.execute(f"GRANT {rights} ON crm.hubassoc_jobs TO {role}".encode())
+    for job in "one", "two":
+        sink = sink_of(target, job)
+        assert isinstance(sink, TableSink)
+        sink.check()
+        export(target, CHUNKS[:1], job)
+    sink = sink_of(target, "three")
+    sink.resume(Mark())
+    sink.discard()
+    with connect(f"{postgres_url}&table=crm.links") as connection:
+        connection.execute(f"REASSIGN OWNED BY {role} TO tester".encode())
+        noted = connection.execute("SELECT job FROM crm.hubassoc_jobs ORDER BY job").fetchall()
+    assert noted == [("other",), ("two",)]
 
 
 def test_postgresql_needs_a_schema(targets: Targets) -> None:
