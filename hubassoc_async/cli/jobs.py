@@ -16,7 +16,13 @@ from hubassoc_async.cli.display import local_time
 from hubassoc_async.cli.export_run import ExportRun
 from hubassoc_async.cli.import_run import ImportRun
 from hubassoc_async.cli.job_run import COMPLETE, USAGE
-from hubassoc_async.cli.journaled_run import JournaledRun, failures_line, refusing, run_job
+from hubassoc_async.cli.journaled_run import (
+    JournaledRun,
+    failures_line,
+    refusing,
+    run_job,
+    status_of,
+)
 from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
@@ -68,7 +74,7 @@ def resume(
             failures = failures_now(info)
             if failures is not None:
                 click.echo(f"  {failures_line(True, failures)}", err=True)
-            return
+            context.exit(status_of(info))
         if ids is not None and info.spec.kind != "export":
             raise UsageError("--ids is for exports")
         task = take_up(job, options.api, source=ids)

@@ -17,13 +17,20 @@ from rich.console import Console
 from hubassoc_async.cli import end_by_signals
 from hubassoc_async.cli.connecting import Connection
 from hubassoc_async.cli.display import Shown, local_time
+from hubassoc_async.cli.job_run import (
+    COMPLETE,
+    SOME_FAILED,
+    JobOptions,
+    JobRun,
+    done_line,
+    requests_line,
+)
 from hubassoc_async.cli.job_run import Job as Shows
-from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import failures_now
 from hubassoc_async.jobs.job import Job
-from hubassoc_async.jobs.journal import Journal, JournalError
+from hubassoc_async.jobs.journal import JobInfo, Journal, JournalError
 from hubassoc_async.jobs.parking import Parked, wait_until
 from hubassoc_async.jobs.report import write_report
 from hubassoc_async.jobs.task import Task
@@ -101,6 +108,11 @@ class JournaledRun(JobRun[P]):
     def _close(self) -> None:
         """The job is held until it runs no more."""
 
+    def _status(self, job: Shows[P] | None) -> int:
+        if self._stop is None:
+            return status_of(self._task.journal.info)
+        return super()._status(job)
+
     def _report(self, job: Shows[P] | None) -> int:
         status = super()._report(job)
         if self._page is not None:
@@ -145,6 +157,12 @@ class JournaledRun(JobRun[P]):
         if isinstance(self._stop, JournalError):
             return f"once that is put right, {onward}; if it cannot be, forget the job: {forget}"
         return onward
+
+
+def status_of(job: JobInfo) -> int:
+    """Tell the exit status of a job that is complete."""
+    counts = job.mark.counts
+    return SOME_FAILED if counts.get("failed") or counts.get("stale") else COMPLETE
 
 
 def failures_line(complete: bool, failures: Path) -> str:

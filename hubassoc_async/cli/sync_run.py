@@ -11,15 +11,7 @@ import msgspec
 from rich.console import Console
 
 from hubassoc_async.cli.display import counted
-from hubassoc_async.cli.job_run import (
-    COMPLETE,
-    SOME_FAILED,
-    Job,
-    JobOptions,
-    JobRun,
-    done_line,
-    requests_line,
-)
+from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
 from hubassoc_async.cli.journaled_run import JournaledRun
 from hubassoc_async.cli.planned import plan_lines
 from hubassoc_async.client import AssociationsClient
@@ -214,11 +206,6 @@ class ApplyRun(JournaledRun[ApplyProgress]):
 
     unit = "change"
     _task: SyncTask
-
-    def _status(self, job: Job[ApplyProgress] | None) -> int:
-        status = super()._status(job)
-        stale = job is not None and status == COMPLETE and job.progress().stale
-        return SOME_FAILED if stale else status
 
     def _summary(self, progress: ApplyProgress) -> ApplySummary:
         return ApplySummary(

@@ -186,12 +186,12 @@ def test_a_job_goes_on_with_the_place_that_it_has() -> None:
 
 
 async def test_a_complete_job_says_where_its_failures_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also to who would go on with it."""
+    """Also to who would go on with it, with the exit status that it ended with."""
     monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", "t")
     with begin("export", ids="ids.txt", to="z.ndjson", name="one") as job:
         await job.run()
     done = CliRunner().invoke(hubassoc, ["resume", "one", "--base-url", "http://127.0.0.1:9"])
-    assert done.exit_code == 0
+    assert done.exit_code == 3
     assert done.stderr == f"job 'one' is complete\n  failures: {job.failures}\n"
 
 
