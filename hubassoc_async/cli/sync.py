@@ -137,6 +137,8 @@ def _check(arguments: dict[str, Any], report: Path | None) -> None:
         written = {"--plan": arguments["plan"], **written}
         check_files(written, "--desired", arguments["desired"])
         check_files(written, "--ids", arguments["ids"] or STREAM)
+        unread = arguments["failures"] or _unread(arguments["plan"])
+        check_files({"--failures": unread}, "--desired", arguments["desired"])
 
 
 def _places(arguments: dict[str, Any]) -> dict[str, Path | None]:

@@ -83,6 +83,8 @@ class PlanJob:
         self._started = time.monotonic()
         self.complete = False
         self.plan: Plan | None = None
+        self.failures: Path | None = None
+        """Where records are that could not be read, if there are any."""
 
     async def run(self) -> None:
         """Make the plan."""
@@ -102,7 +104,7 @@ class PlanJob:
             on_failures=options.failures.write,
             progress=self._progress,
         )
-        options.failures.commit()
+        self.failures = options.failures.commit()
         self.complete = True
 
     def progress(self) -> PlanShown:
@@ -181,6 +183,8 @@ class PlanRun(JobRun[PlanShown]):
         options = self._told
         if self.plan is not None and options.kept:
             yield f"  plan: {options.path}"
+        if self._job is not None and self._job.failures is not None:
+            yield f"  failures: {self._job.failures}"
         if self.progress is not None and self.progress.failed:
             yield "  a later plan may have the records that could not be read"
 

@@ -77,7 +77,10 @@ class SyncTask(Task[ApplyProgress]):
         kept = {} if path is None else {"plan": str(path.resolve())}
         if max_deletes is not None:
             kept["max_deletes"] = max_deletes
-        return cls(begin_journal(name, spec, dict(told) | kept, directory), plan)
+        # a place that is told may be that of the records that could not be read for the plan
+        unread = info.unread > 0 and "failures" in told
+        journal = begin_journal(name, spec, dict(told) | kept, directory, kept=unread)
+        return cls(journal, plan)
 
     @classmethod
     def resume(cls, journal: Journal, api: Api, *, source: Any = None, to: Any = None) -> Self:

@@ -179,10 +179,12 @@ def begin_journal(
     directory: Path | None,
     *,
     read: Path | None = None,
+    kept: bool = False,
 ) -> Journal:
     """Begin a job, or take up the same one that was begun under this name and is not complete.
 
     ``told``: what ``resume`` is not told again. ``read``: the file that is its input, if it is one.
+    ``kept``: whether what is where its failures go is to stay there.
     Raises ``UsageError`` when it is another one, or complete, or cannot be begun.
     """
     if name is None or not has_job(name, directory):
@@ -192,7 +194,7 @@ def begin_journal(
             raise JournalError(f"the job cannot be begun: {error}") from error
         try:
             _check_place(journal.info, read)
-            if not _has_anothers(journal):
+            if not (kept or _has_anothers(journal)):
                 note_earlier(journal)
         except BaseException:
             journal.remove()

@@ -192,6 +192,13 @@ def test_a_file_that_is_none_of_failures(arguments: tuple[str, ...], here: Path)
     assert "--failures: mine is there and is no file of failures" in said
 
 
+def test_a_file_called_as_failures_of_a_plan_are(here: Path) -> None:
+    """They have a place of their own where the job that applies it has one, too."""
+    (here / "sync.failures.ndjson").write_text("of great worth\n")
+    said = refused(here, "sync", *ENDS, "--desired", "links", "--apply")
+    assert "sync.failures.ndjson is there and is no file of failures" in said
+
+
 def test_a_table_of_links_is_no_place_for_failures(here: Path) -> None:
     """A write of them has its failures on stderr, and none takes the place of the database."""
     with closing(sqlite3.connect("x.db")) as database:

@@ -56,7 +56,7 @@ import os
 from hubassoc_async.cli import main
 from hubassoc_async.jobs import sync_task
 
-sync_task.begin_journal = lambda *_: os._exit(9)
+sync_task.begin_journal = lambda *_, **__: os._exit(9)
 main()
 """
 """The command, which dies right before its job is begun."""
@@ -98,6 +98,26 @@ async def test_a_plan_is_said_and_nothing_written(portal: Portal, tmp_path: Path
     assert (summary["records"], summary["there"], summary["requests"]) == (2, 3, 3)
     assert state(portal) == BEFORE
     assert sorted(one.name for one in tmp_path.iterdir()) == ["links.csv", "s.json"]
+
+
+async def test_failures_of_the_plan_are_kept_by_its_job(portal: Portal, tmp_path: Path) -> None:
+    """Records that could not be read are listed where --failures says, those of changes beside."""
+    (tmp_path / "links.csv").write_text(f"{DESIRED}3,999999,default\n7,101,default\n")
+    portal.fail("bad_request", probability=1.0, when=lambda asked: "7" in asked.ids)
+    places = ("--desired", "links.csv", "--apply", "--failures", "f.ndjson")
+    async with PortalServer(portal) as server:
+        for _ in range(2):  # as every night
+            done = await sync(server.url, tmp_path, *places, "--max-deletes", "100%")
+            assert done.status == 3, done.err
+            aside = max(tmp_path.glob("f.sync-*.ndjson"), key=lambda one: one.stat().st_mtime_ns)
+            assert "  failures: f.ndjson\n" in done.err
+            assert f"  failures: {aside}\n" in done.err
+            for file, failed in (tmp_path / "f.ndjson", "7"), (aside, "3"):
+                (line,) = file.read_text().splitlines()
+                assert json.loads(line)["from_object_id"] == failed
+        portal.heal()
+        done = await sync(server.url, tmp_path, *places)
+        assert (done.status, f"failures: {tmp_path}/f.ndjson" in done.err) == (3, True)
 
 
 async def test_a_saved_plan_is_applied_and_taken_back(portal: Portal, tmp_path: Path) -> None:
