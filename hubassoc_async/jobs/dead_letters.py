@@ -243,7 +243,7 @@ def check_failures(file: Path) -> None:
         raise UsageError(f"{file} is no regular file: failures cannot take its place")
     try:
         with file.open("rb") as lines:
-            first = lines.readline()
+            first = lines.readline(_BLOCK)
         if first:
             msgspec.json.decode(first, type=DeadLetter)
     except FileNotFoundError:
@@ -254,6 +254,15 @@ def check_failures(file: Path) -> None:
         raise UsageError(
             f"{file} is there and is no file of failures: name another file for them"
         ) from None
+
+
+def forget_failures(file: Path) -> None:
+    """Remove those of an earlier run, if that is what is there."""
+    if not file.is_file() or is_descriptor(file):
+        return
+    with suppress(UsageError):
+        check_failures(file)
+        file.unlink()
 
 
 def file_now(path: Path) -> str | None:

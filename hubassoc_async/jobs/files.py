@@ -38,13 +38,14 @@ class NewFile:
 
     blocks = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, buffering: int = _BUFFER) -> None:
         """Raises ``OSError`` when the directory is not there or cannot be written to."""
         self._path = path
         # through a link, not in its place
         self._target = Path(os.path.realpath(path)) if path.is_symlink() else path
-        self._part = self._target.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        self.file: IO[bytes] = self._part.open("xb", buffering=_BUFFER)
+        self.part = self._target.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        """Where it is until then."""
+        self.file: IO[bytes] = self.part.open("xb", buffering=buffering)
 
     def commit(self, *, complete: bool = True) -> Path:
         """Make the file durable, name it and return its path: a partial one if not complete."""
@@ -53,10 +54,10 @@ class NewFile:
         self.file.close()
         path = self._path
         if complete:
-            self._part.replace(self._target)
+            self.part.replace(self._target)
         else:
             path = free_partial(self._target)  # there: a link can lead to another disk
-            self._part.rename(path)
+            self.part.rename(path)
         sync_directory(self._target.parent)
         return path
 
@@ -64,7 +65,7 @@ class NewFile:
         """Leave nothing behind. After a commit, do nothing."""
         with contextlib.suppress(OSError):  # a full disk can fail to close too
             self.file.close()
-        self._part.unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
 
 
 class OpenStream:
@@ -89,15 +90,15 @@ class OpenStream:
                 self.file.close()
 
 
-def open_target(path: Path) -> Target:
+def open_target(path: Path, *, buffering: int = _BUFFER) -> Target:
     """A new file, or what stands at the path if that is no regular file.
 
     To put a file in the place of a pipe or a device would break it, and ``/dev/stderr`` stays what
     it is though it may lead to a file.
     """
     if path.exists() and (not path.is_file() or is_descriptor(path)):
-        return OpenStream(path.open("wb", buffering=_BUFFER), owned=True)
-    return NewFile(path)
+        return OpenStream(path.open("wb", buffering=buffering), owned=True)
+    return NewFile(path, buffering=buffering)
 
 
 def free_partial(path: Path) -> Path:

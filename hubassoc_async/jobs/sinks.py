@@ -7,6 +7,7 @@ Knows: formats and files. Does not know: reads, HubSpot, why an id failed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from gzip import GzipFile
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -14,8 +15,8 @@ from typing import IO, Final, Protocol
 import msgspec
 
 from hubassoc_async.errors import HubAssocError, UsageError
-from hubassoc_async.jobs.dead_letters import DeadLetter
-from hubassoc_async.jobs.files import Target, open_target
+from hubassoc_async.jobs.dead_letters import DeadLetter, forget_failures
+from hubassoc_async.jobs.files import NewFile, Target, open_target
 from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
 from hubassoc_async.model import Failure, ObjectAssociations
 
@@ -96,29 +97,56 @@ class FailureSink:
         self._path = path
         self._stream = stream
         self._target = stream
+        self._size = 0
         self._encode = msgspec.json.Encoder().encode_lines
+        self.lost = b""
+        """Lines that could not be written: they are in no file."""
 
     def write(self, failures: Iterable[Failure]) -> None:
-        """Write a line for each."""
-        if self._target is None and self._path is not None:
-            self._target = open_target(self._path)
-        if self._target is not None:
-            self._target.file.write(self._encode([self._line(failure) for failure in failures]))
-        if self._stream is not None:
-            self._stream.file.flush()
+        """Write a line for each. Raises ``OSError``: then they are ``lost``."""
+        lines = self._encode([self._line(failure) for failure in failures])
+        try:
+            self._put(lines)
+        except OSError:
+            self.lost += lines
+            raise
 
     def commit(self, *, complete: bool = True) -> Path | None:
-        """Make the file appear, if there is anything in it."""
+        """Make the file appear, if there is anything in it. Raises ``OSError``, as ``write``."""
         if self._target is not None:
-            return self._target.commit(complete=complete)
-        if complete and self._path is not None and self._path.is_file():
-            self._path.unlink()
+            try:
+                return self._target.commit(complete=complete)
+            except OSError:
+                if isinstance(self._target, NewFile):
+                    with suppress(OSError):
+                        self.lost = self._target.part.read_bytes() + self.lost
+                raise
+        if complete and self._path is not None:
+            forget_failures(self._path)
         return None
 
     def abort(self) -> None:
         """Leave nothing behind."""
         if self._target is not None:
             self._target.abort()
+
+    def _put(self, lines: bytes) -> None:
+        """Write at once: what is held back is lost with what comes after it, on a full disk."""
+        if self._target is None and self._path is not None:
+            self._target = open_target(self._path, buffering=0)
+        if self._target is None:
+            return
+        file = self._target.file
+        try:
+            view = memoryview(lines)
+            while view:
+                view = view[file.write(view) :]
+            file.flush()
+        except OSError:
+            if not self._target.blocks:
+                file.truncate(self._size)  # no line is torn
+            raise
+        self._size += len(lines)
 
 
 def open_sink(

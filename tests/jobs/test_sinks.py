@@ -5,10 +5,14 @@ import gzip
 import io
 import json
 import os
+import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -317,11 +321,55 @@ def test_failures(tmp_path: Path) -> None:
 def test_no_failures(tmp_path: Path) -> None:
     """Failures of another read do not outlive a complete one; a stopped one leaves them alone."""
     path = tmp_path / "x.failures.ndjson"
-    path.write_text("of another read")
+    before = FailureSink(path, LINE)
+    before.write([FAILURE])
+    before.commit()
     assert FailureSink(path, LINE).commit(complete=False) is None
     assert path.exists()
     assert FailureSink(path, LINE).commit() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_where_failures_go(tmp_path: Path) -> None:
+    """What is none of them is not removed where there are none."""
+    (tmp_path / "mine").write_text("of great worth\n")
+    FailureSink(tmp_path / "mine", LINE).commit()
+    assert (tmp_path / "mine").exists()
+
+
+@contextmanager
+def largest(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size meanwhile: what is left of it on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("when", ["written", "named"])
+def test_failures_that_cannot_be_kept(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are there to be told; those before are whole lines in their file."""
+    path = tmp_path / "x.failures.ndjson"
+    sink = FailureSink(path, LINE)
+    sink.write([FAILURE])
+    if when == "written":
+        (part,) = tmp_path.iterdir()
+        with largest(part.stat().st_size + 10), pytest.raises(OSError, match="too large"):
+            sink.write([msgspec.structs.replace(FAILURE, from_object_id="1004")])
+        assert sink.commit() == path
+        (kept,) = path.read_text().splitlines()
+        assert json.loads(kept)["from_object_id"] == "1003"
+    else:
+        monkeypatch.setattr(Path, "replace", Mock(side_effect=PermissionError(13, "no")))
+        with pytest.raises(PermissionError):
+            sink.commit()
+    sink.abort()
+    lost = [json.loads(line)["from_object_id"] for line in sink.lost.splitlines()]
+    assert lost == (["1004"] if when == "written" else ["1003"])
 
 
 def test_failures_to_a_stream() -> None:
