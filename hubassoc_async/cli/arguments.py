@@ -6,7 +6,7 @@ Knows: files. Does not know: tokens, quotas, how a read runs.
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -23,9 +23,16 @@ from hubassoc_async.jobs.database_urls import file_of
 from hubassoc_async.jobs.dead_letters import Origin, check_failures
 from hubassoc_async.jobs.files import OpenStream, Target, is_descriptor, open_target
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
+from hubassoc_async.jobs.remains import UNREAD, UNWRITTEN
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import Source, SourceError
 
+_LISTS: Final[dict[str, Callable[[Path], None]]] = {
+    "--failures": check_failures,
+    "--unread": UNREAD.check,
+    "--unwritten": UNWRITTEN.check,
+}
+"""What may only take the place of its like, for it is removed where there is nothing to list."""
 _REMAINS: Final = ("--unread", "--unwritten")
 _FAILURES: Final = ".failures.ndjson"
 
@@ -113,7 +120,9 @@ def check_files(written: Mapping[str, Path | None], option: str, read: str | Pat
     for real, name in seen.items() if place and not _special(place) else ():
         if place and place.is_relative_to(real) and name not in _REMAINS:
             raise click.UsageError(f"{option} and {name} are the same file: {read}")
-    _check_failures(written.get("--failures"))
+    for real, name in seen.items():
+        if name in _LISTS and real != place and not _special(real):
+            _check_list(name, written[name] or real)
 
 
 def _checked(name: str, path: Path) -> Path:
@@ -130,14 +139,12 @@ def _checked(name: str, path: Path) -> Path:
     return real
 
 
-def _check_failures(path: Path | None) -> None:
-    """Refuse to replace, or remove where nothing fails, what is no file of failures."""
-    if path is None or _special(path):
-        return
+def _check_list(name: str, path: Path) -> None:
+    """Refuse to replace, or remove where there is nothing to list, what is no such list."""
     try:
-        check_failures(path)
+        _LISTS[name](path)
     except UsageError as error:
-        raise click.UsageError(f"--failures: {error}") from None
+        raise click.UsageError(f"{name}: {error}") from None
 
 
 def check_no_url(name: str, path: Path) -> None:

@@ -26,6 +26,7 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import DailyQuotaSpent, HubAssocError, UsageError
 from hubassoc_async.jobs.files import open_target
 from hubassoc_async.jobs.parking import Parked
+from hubassoc_async.jobs.remains import Remains
 
 P = TypeVar("P", bound=Shown)
 P_co = TypeVar("P_co", bound=Shown, covariant=True)
@@ -248,6 +249,14 @@ def requests_line(progress: Shown) -> str:
         f"  {counted(progress.requests, 'request')}, {counted(progress.retries, 'retry')}, "
         f"{progress.rate_limited:,} rate limited"
     )
+
+
+def remains_line(what: str, remains: Remains, unit: str, option: str) -> str:
+    """Say where what remains is listed, and whether all of it is."""
+    line = f"  {what}: {remains.path} ({counted(remains.count, unit)}"
+    if remains.whole:
+        return f"{line}; go on with {option} {remains.path})"
+    return f"{line} had come; the input was not read to its end: what it had left is not there)"
 
 
 def _seconds(seconds: float) -> str:

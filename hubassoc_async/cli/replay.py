@@ -15,9 +15,11 @@ from hubassoc_async.cli.arguments import Arguments, beside, check_files, check_n
 from hubassoc_async.cli.connecting import Connection, connecting, connection
 from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import COMPLETE
+from hubassoc_async.cli.journaled_run import refusing
 from hubassoc_async.cli.run import Run
 from hubassoc_async.cli.write_run import WriteOptions, WriteRun
 from hubassoc_async.jobs.dead_letters import Origin
+from hubassoc_async.jobs.remains import UNWRITTEN
 from hubassoc_async.jobs.replaying import LetterIds, LetterLinks, Letters
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.text_file import SourceError
@@ -123,13 +125,17 @@ def _write(
     order = _order(letters.origin)
     path = again or beside(letters.path, ".failures.ndjson")
     check_files({"--failures": path, "--summary": summary}, "FAILURES", letters.name)
+    unwritten = beside(letters.path, ".unwritten.ndjson")
+    if unwritten is not None:
+        with refusing():
+            UNWRITTEN.check(unwritten)
     write = WriteOptions(
         **msgspec.structs.asdict(options),
         summary=summary,
         order=order,
         source=letters,
         failures=FailureSink(path, order.origin(options.api_version).letter),
-        unwritten=beside(letters.path, ".unwritten.ndjson"),
+        unwritten=unwritten,
     )
     return WriteRun(write, console)
 

@@ -11,11 +11,18 @@ import msgspec
 from rich.console import Console
 
 from hubassoc_async.cli.display import Shown, counted
-from hubassoc_async.cli.job_run import JobOptions, JobRun, done_line, requests_line
+from hubassoc_async.cli.job_run import (
+    JobOptions,
+    JobRun,
+    done_line,
+    remains_line,
+    requests_line,
+)
 from hubassoc_async.cli.planned import off_line
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs import Progress, ReadJob
 from hubassoc_async.jobs.planning import ReadPlan
+from hubassoc_async.jobs.remains import UNREAD
 from hubassoc_async.jobs.sinks import FailureSink, Sink
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.protocol.versions import VERSIONS
@@ -81,11 +88,7 @@ class Run(JobRun[Progress]):
 
     def _done(self) -> None:
         """Remove the list of what an earlier read had not read, unless it is what was read now."""
-        stale, ids = self._read.unread, self._read.source.path
-        if stale is None or not stale.is_file():
-            return
-        if ids is None or not ids.exists() or not stale.samefile(ids):
-            stale.unlink()
+        UNREAD.forget(self._read.unread, self._read.source.path)
 
     def _summary(self, progress: Progress) -> Summary:
         return read_summary(progress)
@@ -111,8 +114,7 @@ class Run(JobRun[Progress]):
         if job.failures is not None:
             yield f"  failures: {job.failures}"
         if job.unread is not None:
-            rest = counted(job.remaining, "id")
-            yield f"  not read: {job.unread} ({rest}; go on with --ids {job.unread})"
+            yield remains_line("not read", job.unread, "id", "--ids")
         elif stopped and job.output is None and not self._read.sink.blocks:
             yield "  no file was written"
 

@@ -20,6 +20,7 @@ from hubassoc_async.cli.job_run import (
     JobOptions,
     JobRun,
     done_line,
+    remains_line,
     requests_line,
     write_json,
 )
@@ -27,6 +28,7 @@ from hubassoc_async.cli.planned import plan_lines
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.jobs.pairs import PairSource
+from hubassoc_async.jobs.remains import UNWRITTEN
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.writing import WriteJob, WriteOrder, WriteProgress
 from hubassoc_async.protocol.planning import WritePlan
@@ -112,11 +114,7 @@ class WriteRun(JobRun[WriteProgress]):
 
     def _done(self) -> None:
         """Remove the list of what an earlier write had left, unless it is what was written now."""
-        stale, links = self._write.unwritten, self._write.source.path
-        if stale is None or not stale.is_file():
-            return
-        if links is None or not links.exists() or not stale.samefile(links):
-            stale.unlink()
+        UNWRITTEN.forget(self._write.unwritten, self._write.source.path)
 
     def _summary(self, progress: WriteProgress) -> WriteSummary:
         return write_summary(progress)
@@ -133,8 +131,11 @@ class WriteRun(JobRun[WriteProgress]):
         if job.failures is not None:
             yield f"  failures: {job.failures}"
         if job.unwritten is not None:
-            rest = counted(job.remaining, "link")
-            yield f"  not written: {job.unwritten} ({rest}; go on with --pairs {job.unwritten})"
+            yield remains_line("not written", job.unwritten, "link", "--pairs")
+        if lost := self._write.failures.lost:
+            lines = lost.decode().splitlines()
+            yield f"  {counted(len(lines), 'failure')} could not be written to a file:"
+            yield from lines
 
 
 def write_summary(progress: WriteFigures) -> WriteSummary:

@@ -59,6 +59,11 @@ class Feed(Blocks[T]):
         return items
 
     @property
+    def exhausted(self) -> bool:
+        """Whether everything has been read, though not all of it may be given out."""
+        return self._ended
+
+    @property
     def ended(self) -> bool:
         """Whether everything has been given out."""
         return self._ended and not self._held

@@ -10,19 +10,17 @@ Knows: sources, sinks, the client. Does not know: terminals, exit codes, HTTP.
 import asyncio
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.feed import Feed, in_thread
-from hubassoc_async.jobs.files import NewFile
+from hubassoc_async.jobs.remains import UNREAD, Remains
 from hubassoc_async.jobs.sinks import FailureSink, Sink
 from hubassoc_async.jobs.sources import Source, SourceError
 from hubassoc_async.model import Failure, ObjectAssociations, Outcome
-
-_LINES = 10_000  # ids written at a time
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -94,12 +92,10 @@ class ReadJob:
         """The file that is there now, if the sink is one: partial if the read stopped."""
         self.failures: Path | None = None
         """The file of failures that is there now, if there is one."""
-        self.unread: Path | None = None
+        self.unread: Remains | None = None
         """The list of ids that remain, if the read stopped and it was wanted."""
         self.complete = False
         """Whether every id has its outcome and the files are there."""
-        self.remaining = 0
-        """How many ids that list has."""
 
     async def run(self) -> None:
         """Read until the source ends.
@@ -201,28 +197,11 @@ class ReadJob:
             return  # the source is still what remains
         if self._unread is None:
             return
-        file = NewFile(self._unread)
-        try:
-            self._list(file, (outcome.from_object_id for outcome in self._writing))
-            self._list(file, iter(self._stream.unread))
-            if self._feed is None:
-                self._list(file, self._give())
-            else:
-                await self._list_feed(file, wait=not isinstance(stop, asyncio.CancelledError))
-            self.unread = file.commit()
-        finally:
-            file.abort()
-
-    async def _list_feed(self, file: NewFile, *, wait: bool) -> None:
-        assert self._feed is not None
-        if not wait:  # whoever stopped the read will not wait for the end of a pipe
-            self._list(file, iter(self._feed.held()))
-            return
-        async for object_id in self._feed:
-            self._list(file, iter((object_id,)))
-
-    def _list(self, file: NewFile, ids: Iterator[str]) -> None:
-        while some := list(islice(ids, _LINES)):
-            lines = (" ".join(object_id.split()) for object_id in some)
-            file.file.write("".join(f"{line}\n" for line in lines).encode())
-            self.remaining += len(some)
+        known = chain(
+            (outcome.from_object_id for outcome in self._writing),
+            self._stream.unread,
+            () if self._feed is not None else self._give(),
+        )
+        # whoever stopped the read will not wait for the end of a pipe
+        wait = not isinstance(stop, asyncio.CancelledError)
+        self.unread = await UNREAD.keep(self._unread, known, self._feed, wait=wait)

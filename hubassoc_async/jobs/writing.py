@@ -9,21 +9,20 @@ Knows: sources of links, the client. Does not know: terminals, exit codes, HTTP.
 import asyncio
 import time
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.feed import Feed
-from hubassoc_async.jobs.files import NewFile
 from hubassoc_async.jobs.pairs import PairSource
+from hubassoc_async.jobs.remains import UNWRITTEN, Remains
 from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.model import (
-    AssociationType,
     Failure,
     LabelsMode,
     Link,
@@ -32,8 +31,6 @@ from hubassoc_async.model import (
     WriteOutcome,
 )
 from hubassoc_async.write_stream import WriteStream
-
-_LINES = 10_000  # links written at a time
 
 
 class WriteOrder(Struct, frozen=True, kw_only=True):
@@ -136,12 +133,10 @@ class WriteJob:
         self._seconds: float | None = None
         self.failures: Path | None = None
         """The file of failures that is there now, if there is one."""
-        self.unwritten: Path | None = None
+        self.unwritten: Remains | None = None
         """The list of links that remain, if the write stopped and it was wanted."""
         self.complete = False
         """Whether every link has its outcome and the files are there."""
-        self.remaining = 0
-        """How many links that list has."""
 
     async def run(self) -> None:
         """Write until the source ends.
@@ -198,12 +193,12 @@ class WriteJob:
 
     def _take(self, batch: list[WriteOutcome]) -> None:
         failed = [one for one in batch if isinstance(one, Failure)]
-        if failed:
-            self._failures.write(failed)
         unchanged = sum(1 for one in batch if isinstance(one, Unchanged))
         self._failed += len(failed)
         self._unchanged += unchanged
         self._written += len(batch) - len(failed) - unchanged
+        if failed:
+            self._failures.write(failed)
 
     def _give(self) -> Iterator[Link]:
         """The links of the source. Where it breaks off they end; what came before is written."""
@@ -220,44 +215,13 @@ class WriteJob:
     async def _keep(self, stop: BaseException) -> None:
         """Put the failures, and the links without an outcome, into files of their own."""
         if self._failed:
-            self.failures = self._failures.commit(complete=False)
+            with suppress(OSError):  # what stopped it is more, and the links are yet to be listed
+                self.failures = self._failures.commit(complete=False)
         if self._unwritten is None:
             return
         if not (self._written or self._unchanged or self._source.blocks):
             return  # the source is still what remains
-        file = NewFile(self._unwritten)
-        try:
-            self._list(file, iter(self._stream.unwritten))
-            if self._feed is None:
-                self._list(file, self._give())
-            elif isinstance(stop, asyncio.CancelledError):
-                self._list(file, iter(self._feed.held()))  # nobody waits for the end of a pipe
-            else:
-                async for link in self._feed:
-                    self._list(file, iter((link,)))
-            self.unwritten = file.commit()
-        finally:
-            file.abort()
-
-    def _list(self, file: NewFile, links: Iterator[Link]) -> None:
-        encode = msgspec.json.Encoder().encode_lines
-        while some := list(islice(links, _LINES)):
-            file.file.write(encode([_line(link) for link in some]))
-            self.remaining += len(some)
-
-
-def _line(link: Link) -> dict[str, object]:
-    types = link.types
-    if isinstance(types, str | int | AssociationType):
-        types = (types,)
-    return {
-        "from_object_id": str(link.from_object_id),
-        "to_object_id": str(link.to_object_id),
-        "association_types": [_type(one) for one in types],
-    }
-
-
-def _type(one: str | int | AssociationType) -> object:
-    if isinstance(one, AssociationType):
-        return one
-    return {"type_id": one} if isinstance(one, int) else {"label": one}
+        known = chain(self._stream.unwritten, () if self._feed is not None else self._give())
+        # whoever stopped the write will not wait for the end of a pipe
+        wait = not isinstance(stop, asyncio.CancelledError)
+        self.unwritten = await UNWRITTEN.keep(self._unwritten, known, self._feed, wait=wait)

@@ -164,7 +164,7 @@ async def test_failures_can_be_read_again(url: str, tmp_path: Path) -> None:
 async def test_failures_of_another_read_are_removed(url: str, ids: Path, tmp_path: Path) -> None:
     """A complete read leaves no failures and no unread ids of a read before it."""
     (tmp_path / "x.ndjson.failures.ndjson").write_text(LETTER)
-    (tmp_path / "x.ndjson.unread.txt").write_text("of another read")
+    (tmp_path / "x.ndjson.unread.txt").write_text("1001\n")
     done = await read(url, "--ids", ids, "--output", "x.ndjson", cwd=tmp_path)
     assert done.status == 0
     assert names(tmp_path) == ["x.ndjson"]

@@ -192,6 +192,25 @@ def test_a_file_that_is_none_of_failures(arguments: tuple[str, ...], here: Path)
     assert "--failures: mine is there and is no file of failures" in said
 
 
+@pytest.mark.parametrize(
+    ("option", "arguments", "things"),
+    [
+        ("--unread", ("read", *ENDS, "--ids", "ids", "--output", "x.ndjson"), "ids"),
+        ("--unwritten", ("archive", *ENDS, "--pairs", "links"), "links"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"of great worth\n", b"id,name\n1001,x\n", b"\xff\0", b"\n"])
+def test_a_file_that_is_no_list_of_what_remains(
+    content: bytes, option: str, arguments: tuple[str, ...], things: str, here: Path
+) -> None:
+    """A complete command removed it, and one that was stopped put its own there."""
+    (here / "mine").write_bytes(content)
+    said = refused(here, *arguments, option, "mine")
+    assert f"{option}: mine is there and is no list of {things} that remain" in said
+    (here / "letters.unwritten.ndjson").write_bytes(content)
+    assert "letters.unwritten.ndjson is there and is no" in refused(here, "replay", "letters")
+
+
 def test_a_file_called_as_failures_of_a_plan_are(here: Path) -> None:
     """They have a place of their own where the job that applies it has one, too."""
     (here / "sync.failures.ndjson").write_text("of great worth\n")

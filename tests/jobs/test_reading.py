@@ -118,7 +118,7 @@ async def run(left: Left, portal: Portal, concurrency: int, cancel_after: float 
             left.progress = job.progress()
         if job.unread is not None:
             left.unread = unread.read_text().split()
-            assert job.remaining == len(left.unread)
+            assert job.unread.count == len(left.unread)
 
 
 def read(

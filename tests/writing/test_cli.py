@@ -202,6 +202,61 @@ async def test_an_interrupt_keeps_what_remains(tmp_path: Path, portal: Portal, u
     assert listed | written == set(range(1_000, 7_000))
 
 
+async def test_failures_that_no_file_takes_are_told(
+    tmp_path: Path, portal: Portal, url: str
+) -> None:
+    """A full disk is an error, and whoever looks at what is said knows what failed."""
+    file = links(tmp_path / "links.csv", (1, 101, "billing"), (2, 999_999, "billing"))
+    command = "create", *ENDS, "--pairs", file, "--failures", "/dev/full"
+    done = await run(tmp_path, url, *command, "--summary", tmp_path / "s.json", "--quiet")
+    assert done.status == 1
+    assert "No space left on device" in done.err
+    assert "  1 failure could not be written to a file:\n" in done.err
+    (told,) = (json.loads(line) for line in done.err.splitlines() if line.startswith("{"))
+    assert (told["from_object_id"], told["to_object_id"]) == ("2", "999999")
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert (summary["written"], summary["failed"]) == (1, 1)
+
+
+@pytest.mark.parametrize("command", ["create", "read"])
+async def test_a_pipe_that_was_not_read_is_said_not_to_be(
+    command: str, tmp_path: Path, portal: Portal, url: str
+) -> None:
+    """Stopped before its input has come, it does not say that nothing was left of that."""
+    rest = tmp_path / "rest"
+    ways = {
+        "create": ("create", *ENDS, "--pairs", "-", "--unwritten", rest),
+        "read": ("read", *ENDS, "--ids", "-", "--unread", rest, "--output", tmp_path / "x.csv"),
+    }
+    portal.fail(Fault("slow", delay=30.0))
+    process = await start(*ways[command], "--base-url", url, cwd=tmp_path)
+    assert process.stdin is not None
+    process.stdin.write(b"from_object_id,to_object_id,label\n1,101,billing\n")
+    await process.stdin.drain()
+    while not portal.requests:
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    await process.wait()
+    done = await finish(process)
+    assert done.status == 130
+    assert "had come; the input was not read to its end" in done.err
+    assert "go on with" not in done.err
+
+
+async def test_links_that_remained_are_listed_till_they_are_written(
+    tmp_path: Path, portal: Portal, url: str
+) -> None:
+    """A complete write removes the list of an earlier one, and nothing that is none."""
+    file = links(tmp_path / "links.csv", (1, 101, "billing"))
+    rest = tmp_path / "links.csv.unwritten.ndjson"
+    rest.write_text('{"from_object_id":"1","to_object_id":"101","association_types":[]}\n')
+    done = await run(tmp_path, url, "create", *ENDS, "--pairs", file)
+    assert (done.status, rest.exists()) == (0, False)
+    command = "create", *ENDS, "--pairs", file, "--unwritten", file
+    assert (await run(tmp_path, url, *command)).status == 0
+    assert file.exists(), "what remains may take the place of what was given"
+
+
 async def test_labels_are_listed_created_renamed_and_deleted(
     tmp_path: Path, portal: Portal, url: str
 ) -> None:
