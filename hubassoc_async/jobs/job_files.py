@@ -59,19 +59,24 @@ def unreadable_jobs(directory: Path | None = None) -> list[Unreadable]:
     return sorted(found, key=lambda one: one.changed_at, reverse=True)
 
 
-def unreadable(path: Path) -> Unreadable | None:
-    """Look at what is no journal of this version; None for one that is, or is being begun."""
+def unreadable(path: Path, *, held: bool = False) -> Unreadable | None:
+    """Look at what is no journal of this version; None for one that is, or is being begun.
+
+    ``held``: by whoever asks, so that nobody else begins it.
+    """
     info, why = None, "unreadable"
     with suppress(JournalError, *_DAMAGE), closing(connect(path, "rw")) as connection:
         version = version_of(connection)
-        if not version and is_held(path.with_suffix(".lock")):
+        if not (version or held) and is_held(path.with_suffix(".lock")):
             return None
         if version != FORMAT:
             why = f"format {version}" if version else "never begun"
         info = info_of(path, connection)
         if version == FORMAT:
             return None
-    return Unreadable(path.stem, why, path.stat().st_mtime, info)
+    with suppress(FileNotFoundError):  # it was forgotten just now
+        return Unreadable(path.stem, why, path.stat().st_mtime, info)
+    return None
 
 
 def has_job(name: str, directory: Path | None = None) -> bool:
@@ -86,8 +91,7 @@ def has_job(name: str, directory: Path | None = None) -> bool:
 def find_job(name: str, directory: Path | None = None) -> JobInfo:
     """Look at one job, without taking it up. Raises ``JournalError`` when there is none."""
     path = path_of(name, directory or jobs_directory())
-    if not path.exists():
-        raise JournalError(f"there is no job {name!r} in {path.parent}: hubassoc jobs lists all")
+    check_there(path)
     return _look(path)
 
 
@@ -154,6 +158,14 @@ def version_of(connection: sqlite3.Connection) -> int:
     """The format of a journal; 0 for a file that never became one."""
     (version,) = connection.execute("pragma user_version").fetchone()
     return int(version)
+
+
+def check_there(path: Path) -> None:
+    """Raise ``JournalError`` where there is no journal."""
+    if not path.exists():
+        raise JournalError(
+            f"there is no job {path.stem!r} in {path.parent}: hubassoc jobs lists all"
+        )
 
 
 def check_free(name: str, version: int) -> None:

@@ -51,18 +51,19 @@ def forget(name: str, *, directory: Path | None = None) -> str | None:
     ``JournalError``.
     """
     path = path_of(name, directory or jobs_directory())
-    other = unreadable(path) if path.exists() else None
-    if other is None:
-        journal = Journal.open(name, directory=directory)
-        try:
-            left = TASKS[journal.spec.kind].clear(journal.info)
-            journal.remove()
-        finally:
-            journal.close()
-        return left
-    with closing(locked(path)):
-        left = _clear(other)
-        remove_files(path)
+    if path.exists() and unreadable(path) is not None:
+        with closing(locked(path)):
+            other = unreadable(path, held=True)  # else it was begun meanwhile
+            if other is not None:
+                left = _clear(other)
+                remove_files(path)
+                return left
+    journal = Journal.open(name, directory=directory)
+    try:
+        left = TASKS[journal.spec.kind].clear(journal.info)
+        journal.remove()
+    finally:
+        journal.close()
     return left
 
 

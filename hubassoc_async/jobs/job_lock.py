@@ -6,7 +6,7 @@ Knows: SQLite. Does not know: what is locked.
 """
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,22 @@ def hold(path: Path) -> sqlite3.Connection | None:
 
     Raises ``JournalError`` when it cannot be had at all, as on a full disk.
     """
+    while True:
+        with suppress(OSError):  # said better below
+            path.touch()
+        before = _inode(path)
+        try:
+            lock = _hold(path)
+        except JournalError:
+            if before is None or _inode(path) == before:
+                raise
+            continue  # who had it has removed the file: SQLite calls that an I/O error
+        if lock is None or _inode(path) == before:
+            return lock
+        lock.close()  # another file may be held by somebody else now
+
+
+def _hold(path: Path) -> sqlite3.Connection | None:
     lock = None
     try:
         lock = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
@@ -31,6 +47,13 @@ def hold(path: Path) -> sqlite3.Connection | None:
             raise JournalError(f"{path} cannot be written: {error}") from error
         return None
     return lock
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def is_held(path: Path) -> bool:

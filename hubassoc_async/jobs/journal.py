@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,7 @@ from hubassoc_async.jobs.job_files import (
     FORMAT,
     check_format,
     check_free,
+    check_there,
     connect,
     info_of,
     locked,
@@ -81,10 +82,12 @@ class Journal:
         *,
         arguments: Mapping[str, Any] | None = None,
         directory: Path | None = None,
+        prepare: "Callable[[Self], None] | None" = None,
     ) -> Self:
         """Begin a job. Without a name it gets a readable one of its own.
 
-        ``arguments``: what a command needs to go on with it; no secrets.
+        ``arguments``: what a command needs to go on with it; no secrets. ``prepare``: what else
+        is to be noted as it begins, or raises, and then it was never begun.
 
         Raises ``JournalError`` when there is a job of that name, ``OSError`` when the directory
         cannot be written to.
@@ -92,43 +95,44 @@ class Journal:
         directory = directory or jobs_directory()
         make_directory(directory)
         if name is not None:
-            return cls._create(name, spec, arguments or {}, directory)
+            return cls._create(name, spec, arguments or {}, directory, prepare)
         ends = f"{spec.from_object_type}-{spec.to_object_type}".lower()
         stem = f"{spec.kind}-{ends}-{time.strftime('%Y%m%d')}"[:90]
         for number in count(1):
             with suppress(TakenError):
                 if not path_of(free := f"{stem}-{number}", directory).exists():
-                    return cls._create(free, spec, arguments or {}, directory)
+                    return cls._create(free, spec, arguments or {}, directory, prepare)
         raise AssertionError  # there is always another number
 
     @classmethod
     def _create(
-        cls, name: str, spec: JobSpec, arguments: Mapping[str, Any], directory: Path
+        cls,
+        name: str,
+        spec: JobSpec,
+        arguments: Mapping[str, Any],
+        directory: Path,
+        prepare: "Callable[[Self], None] | None",
     ) -> Self:
         path = path_of(name, directory)
         journal = cls(path, locked(path))
         try:
             check_free(name, version_of(journal.connection))
-            now = time.time()
-            row = (
-                f"{name}-{secrets.token_hex(4)}",
-                _json(spec),
-                _json(arguments),
-                now,
-                "new",
-                "",
-                None,
-                os.getpid(),
-                _json(Mark()),
-                now,
-            )
+        except BaseException:
+            journal.close()
+            raise
+        try:
+            now, key = time.time(), f"{name}-{secrets.token_hex(4)}"
+            told = _json(spec), _json(arguments)
+            row = (key, *told, now, "new", "", None, os.getpid(), _json(Mark()), now)
             with journal.transaction() as connection:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     connection.execute(statement)
                 connection.execute("insert into job values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                if prepare is not None:
+                    prepare(journal)
             sync_directory(directory)
         except BaseException:
-            journal.close()
+            journal.remove()
             raise
         return journal
 
@@ -142,11 +146,14 @@ class Journal:
         another format, or it is not the job ``expect``: then it names what differs.
         """
         path = path_of(name, directory or jobs_directory())
-        if not path.exists():
-            raise JournalError(
-                f"there is no job {name!r} in {path.parent}: hubassoc jobs lists all"
-            )
-        journal = cls(path, locked(path))
+        check_there(path)
+        lock = locked(path)
+        try:
+            check_there(path)  # it may have been forgotten just now
+            journal = cls(path, lock)
+        except BaseException:
+            lock.close()
+            raise
         try:
             check_format(path, version_of(journal.connection))
             if expect is not None:

@@ -6,7 +6,7 @@ Knows: how they are called, which jobs there are. Does not know: what is in a pl
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from hubassoc_async.jobs.files import make_directory
 from hubassoc_async.jobs.job_files import jobs, jobs_directory, unreadable_jobs
 from hubassoc_async.jobs.job_lock import hold
+from hubassoc_async.jobs.job_spec import JournalError
 
 _PLAN: Final = r"(sync-[0-9a-f]{8}\.plan)"
 _NAME: Final = re.compile(
@@ -49,13 +50,13 @@ def sweep_plans(directory: Path | None = None) -> None:
         return  # it may have one
     found = {_plan_of(one) for one in directory.glob("*sync-*")}
     for path in filter(None, found):
-        if path in _had(directory) or (lock := hold(_lock_of(path))) is None:
-            continue
-        with suppress(OSError):
-            if path not in _had(directory):  # its job may have begun just now
-                _remove(path)
-            _lock_of(path).unlink()
-        lock.close()
+        with suppress(OSError, JournalError):  # of a folder that one may only read
+            if path in _had(directory) or (lock := hold(_lock_of(path))) is None:
+                continue
+            with closing(lock):
+                if path not in _had(directory):  # its job may have begun just now
+                    _remove(path)
+                _lock_of(path).unlink()
 
 
 def _claimed(directory: Path) -> tuple[Path, sqlite3.Connection]:

@@ -6,11 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
+from hubassoc_async.jobs import journal as journal_module
+from hubassoc_async.jobs.job_files import locked, remove_files
+from hubassoc_async.jobs.job_lock import hold
 from hubassoc_async.jobs.journal import (
     JobSpec,
     Journal,
@@ -198,6 +203,38 @@ def test_samples_are_written_with_the_next_commit(tmp_path: Path) -> None:
     ((_, numbers),) = journal.connection.execute("select * from samples").fetchall()
     assert msgspec.json.decode(numbers) == {"requests": 3}
     journal.close()
+
+
+def test_a_lock_is_of_the_file_that_is_there(tmp_path: Path) -> None:
+    """Who waited for a job that is forgotten meanwhile holds it against all who come later."""
+    path = tmp_path / "one.lock"
+    first = hold(path)
+    assert first is not None
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(hold, path)
+        time.sleep(0.1)  # if that is too short, there is no more to see here
+        path.unlink()
+        first.close()
+        second = waiting.result()
+        assert second is not None
+        assert hold(path) is None
+        pool.submit(second.close).result()
+
+
+def test_to_open_what_is_forgotten_meanwhile_makes_nothing(tmp_path: Path) -> None:
+    """Neither an empty journal, nor an error that is none of a job's."""
+    Journal.create("one", SPEC, directory=tmp_path).close()
+
+    def forgotten(path: Path) -> object:
+        remove_files(path)
+        return locked(path)
+
+    with (
+        patch.object(journal_module, "locked", forgotten),
+        pytest.raises(JournalError, match="there is no job 'one'"),
+    ):
+        Journal.open("one", directory=tmp_path)
+    assert not list(tmp_path.glob("*.sqlite"))
 
 
 def test_forgetting(tmp_path: Path) -> None:
