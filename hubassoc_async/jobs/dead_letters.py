@@ -216,9 +216,10 @@ def failures_of(job: JobInfo) -> Path:
 def failures_now(job: JobInfo) -> Path | None:
     """Where what has failed so far is; None when nothing has."""
     position, file = job.mark.positions.get(FAILURES), failures_of(job)
-    if job.state != "complete":
-        file = _hidden(file, job.key)
-        return file if file.is_file() else None
+    hidden = _hidden(file, job.key)
+    if job.state != "complete" and hidden.is_file():
+        return hidden
+    # under its name also if the job died right at its end
     file = failures_at(file, job.key)
     # else another job has put its own there since
     own = position and file.is_file() and file.stat().st_size == position["bytes"]
@@ -274,12 +275,13 @@ def file_now(path: Path) -> str | None:
 
 
 def note_earlier(journal: Journal) -> None:
-    """Note that the failures that are there now may be replaced: they are of an earlier run."""
-    with journal.transaction() as connection:
-        connection.execute(_EARLIER)
-        connection.execute(
-            "INSERT INTO failures_earlier VALUES (?)", (file_now(failures_of(journal.info)),)
-        )
+    """Note that the failures that are there now may be replaced: they are of an earlier run.
+
+    Within the transaction that begins the job.
+    """
+    run, there = journal.connection.execute, file_now(failures_of(journal.info))
+    run(_EARLIER)
+    run("INSERT INTO failures_earlier VALUES (?)", (there,))
 
 
 def earlier_failures(journal: Journal) -> str | None:

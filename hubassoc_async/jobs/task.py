@@ -20,7 +20,6 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.errors import ApiError, HubAssocError, UsageError
 from hubassoc_async.jobs.database_urls import file_of
 from hubassoc_async.jobs.dead_letters import (
-    FAILURES,
     DeadLetter,
     DeadLetters,
     check_failures,
@@ -187,19 +186,17 @@ def begin_journal(
     ``kept``: whether what is where its failures go is to stay there.
     Raises ``UsageError`` when it is another one, or complete, or cannot be begun.
     """
+
+    def prepare(journal: Journal) -> None:
+        _check_place(journal.info, read)
+        if not _has_anothers(journal.info) and not kept:
+            note_earlier(journal)
+
     if name is None or not has_job(name, directory):
         try:
-            journal = Journal.create(name, spec, arguments=told, directory=directory)
+            return Journal.create(name, spec, arguments=told, directory=directory, prepare=prepare)
         except OSError as error:
             raise JournalError(f"the job cannot be begun: {error}") from error
-        try:
-            _check_place(journal.info, read)
-            if not (kept or _has_anothers(journal)):
-                note_earlier(journal)
-        except BaseException:
-            journal.remove()
-            raise
-        return journal
     journal = Journal.open(name, expect=spec, directory=directory)
     if journal.state == "complete":
         journal.close()
@@ -252,24 +249,23 @@ def _check_place(job: JobInfo, read: Path | None) -> None:
     check_failures(file)
 
 
-def _has_anothers(journal: Journal) -> bool:
+def _has_anothers(info: JobInfo) -> bool:
     """Whether the failures of another job are where those of this one shall be.
 
-    Raises ``JournalError`` where those of a job that is not complete will be.
+    Raises ``JournalError`` where a job that is running will put its own.
     """
-    info = journal.info
     file = failures_of(info)
-    for other in jobs(journal.path.parent):
-        if other.key == info.key or failures_of(other) != file:
+    for other in jobs(info.path.parent):
+        if failures_of(other) != file:
             continue
-        writes = other.state == "running" or other.mark.positions.get(FAILURES)
-        if other.state != "complete" and writes:
+        if other.state == "running":
             raise JournalError(
-                f"job {other.name!r} is not complete and will have its failures in {file}: go on"
-                f" with it (hubassoc resume {other.name}), forget it (hubassoc jobs --forget"
-                f" {other.name}), or name another file for the failures of this one"
+                f"job {other.name!r} is running and will have its failures in {file}: wait for it,"
+                " stop it, or name another file for the failures of this one"
             )
-        if failures_now(other) == file and not _does_again(info.spec, other.spec):
+        # one that is not complete may have died right when it had put them there
+        done = other.state == "complete" and _does_again(info.spec, other.spec)
+        if failures_now(other) == file and not done:
             return True
     return False
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from hubassoc_async.cli import jobs
 from hubassoc_async.cli.commands import hubassoc
-from hubassoc_async.jobs.journal import JobSpec, Journal, Mark, has_job
+from hubassoc_async.jobs.journal import JobSpec, Journal, has_job
 from tests.cli.command import TOKEN
 
 ENDS = ("contacts", "companies")
@@ -113,13 +113,14 @@ def test_journals_have_no_place(here: Path) -> None:
     assert "cannot be begun" in refused(here, "export", *ENDS, "--all", "--to", "x.csv")
 
 
-def test_failures_of_a_job_that_is_not_complete(here: Path) -> None:
-    """Another job that puts its own in their place would make one of both be lost."""
-    journal = Journal.create("first", SPEC, arguments={"to": str(here / "x.csv")})
-    journal.commit(Mark(items=1, positions={"failures": {"bytes": 1, "digest": ""}}))
-    journal.close()
-    said = refused(here, "export", *ENDS, "--all", "--to", "x.csv", "--job", "second")
-    assert "job 'first' is not complete and will have its failures in" in said
+def test_failures_of_a_job_that_is_running(here: Path) -> None:
+    """Another that puts its own in their place is most likely the same command once more."""
+    with closing(Journal.create("first", SPEC, arguments={"to": str(here / "x.csv")})) as journal:
+        journal.set_state("running")
+        command = ["export", *ENDS, "--all", "--to", "x.csv", "--job", "second"]
+        done = CliRunner().invoke(hubassoc, command, catch_exceptions=False)
+    assert done.exit_code == 2
+    assert "job 'first' is running and will have its failures in" in " ".join(done.stderr.split())
     assert not has_job("second")
 
 

@@ -1,9 +1,13 @@
 """Where the failures of a job go: nothing else is there, and it can be written."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +18,9 @@ from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import Job, Mark, forget, open_job_sink
 from hubassoc_async.jobs.dead_letters import DeadLetters, failures_now
+from hubassoc_async.jobs.job_sink import LinesFile
 from hubassoc_async.jobs.job_spec import JobSpec
+from hubassoc_async.jobs.journal import Journal, has_job
 from hubassoc_async.jobs.sources import IdFile
 from hubassoc_async.jobs.task import begin_journal
 from hubassoc_async.model import Failure
@@ -170,6 +176,60 @@ async def test_jobs_that_end_with_one_file_of_failures() -> None:
         assert two.failures == failures_now(two.info) == Path(f"f.{two.info.key}").resolve()
         assert failures_now(one.info) == one.failures
         assert failures_now(three.info) is None
+
+
+@pytest.mark.parametrize("died", ["halfway", "right at its end"])
+async def test_a_job_that_died_is_in_nobodys_way(died: str, tmp_path: Path) -> None:
+    """The same command goes through in the next night, and of neither any failure is lost."""
+    given: dict[str, Any] = {"ids": "ids.txt", "to": "z.ndjson", "failures": "f"}
+    with begin("export", **given, name="one") as one:
+        if died == "halfway":
+            with (
+                patch.object(LinesFile, "finish", side_effect=OSError(5, "died")),
+                pytest.raises(OSError, match="died"),
+            ):
+                await one.run()
+        else:
+            await one.run()
+    with closing(Journal.open("one")) as journal:
+        journal.set_state("running")  # and nobody holds it
+    if died == "right at its end":
+        given["to"] = "y.ndjson"  # else the output of the first is replaced
+    with begin("export", **given, name="two") as two:
+        await two.run()
+        assert failures_now(two.info) == two.failures
+    assert (two.failures == tmp_path / "f") is (died == "halfway")
+    with one_again() as one:
+        await one.run()
+    for file in one.failures, two.failures:
+        (letter,) = file.read_text().splitlines()
+        assert '"from_object_id":"no id"' in letter
+    assert one.failures != two.failures
+
+
+def one_again() -> Job[Any]:
+    """Take the first job up again."""
+    client = AssociationsClient(transport=MemoryTransport(build_portal(contacts=9)), quota=None)
+    return Job.resume(client, "one")
+
+
+DYING = """\
+import os
+from hubassoc_async.jobs import task
+from tests.jobs.test_failures_place import begin
+
+task.note_earlier = lambda *_: os._exit(9)
+begin("export", ids="ids.txt", to="z.ndjson", name="one")
+"""
+
+
+def test_a_job_that_died_as_it_began_was_never_begun() -> None:
+    """Begun again, it is checked and knows which failures are of an earlier run."""
+    command = [sys.executable, "-c", DYING]
+    paths = os.pathsep.join(sys.path)
+    assert subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}).returncode == 9
+    assert not has_job("one")
+    begin("export", ids="ids.txt", to="z.ndjson", name="one").close()
 
 
 def test_a_job_goes_on_with_the_place_that_it_has() -> None:
