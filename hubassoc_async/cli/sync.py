@@ -14,16 +14,17 @@ from rich.console import Console
 from hubassoc_async.cli.arguments import check_files, open_ids
 from hubassoc_async.cli.connecting import STREAM, Connection, connecting, connection
 from hubassoc_async.cli.job_run import COMPLETE, SOME_FAILED
-from hubassoc_async.cli.journaled_run import run_job
+from hubassoc_async.cli.journaled_run import refusing, run_job
 from hubassoc_async.cli.sync_run import ApplyRun, PlanOptions, PlanRun
 from hubassoc_async.cli.told import Telling, ending, ending_of, told
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.edge_source import EdgeSource
+from hubassoc_async.jobs.journal import JournalError, has_job
 from hubassoc_async.jobs.own_plans import own_plan
-from hubassoc_async.jobs.plan_file import Plan, open_plan
+from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_plan
 from hubassoc_async.jobs.sinks import FailureSink
-from hubassoc_async.jobs.sync_task import SyncTask
+from hubassoc_async.jobs.sync_task import SyncTask, check_undo
 from hubassoc_async.jobs.text_file import SourceError
 
 _HELP: Final = """Make the associations of records the desired ones.
@@ -139,6 +140,23 @@ def _check(arguments: dict[str, Any], report: Path | None) -> None:
         check_files(written, "--ids", arguments["ids"] or STREAM)
         unread = arguments["failures"] or _unread(arguments["plan"])
         check_files({"--failures": unread}, "--desired", arguments["desired"])
+        if arguments["apply"]:
+            with refusing():
+                _check_job(arguments, written["--undo"])
+
+
+def _check_job(arguments: dict[str, Any], undo: Path) -> None:
+    """Refuse what the job of a plan that is yet to be made could not be. Raises ``UsageError``."""
+    name, max_deletes = arguments["job"], arguments["max_deletes"]
+    if name is not None and has_job(name):
+        raise JournalError(
+            f"there is a job {name!r} already, and it is for the plan that it was begun with: go on"
+            f" with it (hubassoc resume {name}) or give this one another name"
+        )
+    if name is not None or arguments["undo"] is not None:  # else it gets a name of its own
+        check_undo(undo)
+    if max_deletes is not None:
+        MaxDeletes.parse(max_deletes)
 
 
 def _places(arguments: dict[str, Any]) -> dict[str, Path | None]:

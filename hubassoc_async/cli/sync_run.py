@@ -239,6 +239,7 @@ class ApplyRun(JournaledRun[ApplyProgress]):
             spec = task.journal.spec
             how = f"hubassoc sync {spec.from_object_type} {spec.to_object_type}"
             yield f"  undo: {task.undo} (take it back with {how} --plan {task.undo} --apply)"
-        if task.stale.exists():
+        job = self._job
+        if job is not None and job.complete and job.progress().stale:
             yield f"  changed by others meanwhile, and left alone: {task.stale}"
         yield from super()._files()

@@ -62,8 +62,8 @@ class SyncTask(Task[ApplyProgress]):
             )
         _check_deletes(plan, plan.counts(version), max_deletes)
         undo = told.get("undo") or (name and Path(told["folder"]) / f"{name}.undo")
-        if undo and Path(undo).exists() and not (name and has_job(name, directory)):
-            raise PlanError(f"{undo} is there already: give the undo file another name")
+        if undo and not (name and has_job(name, directory)):
+            check_undo(Path(undo))
         spec = JobSpec(
             kind="sync",
             from_object_type=info.from_object_type,
@@ -143,6 +143,12 @@ class SyncTask(Task[ApplyProgress]):
             stale=self.stale,
             max_deletes=None if limit is None else MaxDeletes.parse(limit),
         )
+
+
+def check_undo(undo: Path) -> None:
+    """Refuse to put the undo file of a new job over what is there. Raises ``PlanError``."""
+    if undo.exists():
+        raise PlanError(f"{undo} is there already: give the undo file another name")
 
 
 def _check_deletes(plan: Plan, counts: PlanCounts, most: str | None) -> None:

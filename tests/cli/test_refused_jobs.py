@@ -212,6 +212,30 @@ def test_a_file_that_is_no_list_of_what_remains(
     assert "letters.unwritten.ndjson is there and is no" in refused(here, "replay", "letters")
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            ("--job", "one"),
+            "there is a job 'one' already, and it is for the plan that it was",
+        ),
+        (("--job", "two"), "two.undo is there already: give the undo file another name"),
+        (("--undo", "mine"), "mine is there already: give the undo file another name"),
+        (("--max-deletes", "many"), "'many' is neither a number of associations nor a percentage"),
+        (("--job", "a b"), "'a b' cannot be the name of a job"),
+    ],
+)
+def test_a_plan_that_could_not_be_applied_is_not_made(
+    option: tuple[str, str], said: str, here: Path
+) -> None:
+    """That takes hours, and takes the place of the plan that an unfinished job needs."""
+    Journal.create("one", SPEC).close()
+    for name in ("mine", "two.undo"):
+        (here / name).write_text("of great worth\n")
+    places = ("--desired", "links", "--plan", "x.plan")
+    assert said in refused(here, "sync", *ENDS, *places, "--apply", *option)
+
+
 def test_a_file_called_as_failures_of_a_plan_are(here: Path) -> None:
     """They have a place of their own where the job that applies it has one, too."""
     (here / "sync.failures.ndjson").write_text("of great worth\n")

@@ -183,6 +183,13 @@ async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path)
     stale = json.loads(line)
     assert (stale["from_object_id"], stale["to_object_id"]) == ("2", "103")
     assert [len(stale[name]) for name in ("before", "after", "there")] == [2, 1, 3]
+    forgotten = await hubassoc("jobs", "--forget", "j", cwd=tmp_path, HUBASSOC_JOBS="jobs")
+    assert forgotten.status == 0
+    (tmp_path / "j.undo").rename(tmp_path / "old.undo")
+    async with PortalServer(portal) as server:
+        options = ("--desired", "links.csv", "--apply", "--job", "j")
+        done = await sync(server.url, tmp_path, *options)
+    assert (done.status, "stale.ndjson" in done.err) == (0, False), "that is of an earlier job"
 
 
 async def test_listed_records_without_desired_links_lose_all(
