@@ -9,6 +9,7 @@ Knows: files. Does not know: what is in them.
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -99,6 +100,17 @@ def open_target(path: Path, *, buffering: int = _BUFFER) -> Target:
     if path.exists() and (not path.is_file() or is_descriptor(path)):
         return OpenStream(path.open("wb", buffering=buffering), owned=True)
     return NewFile(path, buffering=buffering)
+
+
+@contextlib.contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Let an error of a file say which it is: one of a write does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and path is not None:
+            error.filename = str(path)
+        raise
 
 
 def free_partial(path: Path) -> Path:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.feed import Feed
-from hubassoc_async.jobs.files import is_descriptor, open_target
+from hubassoc_async.jobs.files import is_descriptor, naming, open_target
 from hubassoc_async.model import AssociationType, Link
 from hubassoc_async.protocol.ids import object_id
 
@@ -51,6 +51,12 @@ class Form(Struct, Generic[T], frozen=True):
 
         ``wait``: for the end of the feed. Raises ``OSError``.
         """
+        with naming(path):
+            return await self._keep(path, known, feed, wait=wait)
+
+    async def _keep(
+        self, path: Path, known: Iterable[T], feed: Feed[T] | None, *, wait: bool
+    ) -> Remains:
         file, count = open_target(path), 0
 
         def put(some: list[T]) -> None:

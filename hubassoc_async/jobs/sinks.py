@@ -16,7 +16,7 @@ import msgspec
 
 from hubassoc_async.errors import HubAssocError, UsageError
 from hubassoc_async.jobs.dead_letters import DeadLetter, forget_failures
-from hubassoc_async.jobs.files import NewFile, Target, open_target
+from hubassoc_async.jobs.files import NewFile, Target, naming, open_target
 from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
 from hubassoc_async.model import Failure, ObjectAssociations
 
@@ -106,7 +106,8 @@ class FailureSink:
         """Write a line for each. Raises ``OSError``: then they are ``lost``."""
         lines = self._encode([self._line(failure) for failure in failures])
         try:
-            self._put(lines)
+            with naming(self._path):
+                self._put(lines)
         except OSError:
             self.lost += lines
             raise

@@ -210,12 +210,22 @@ async def test_failures_that_no_file_takes_are_told(
     command = "create", *ENDS, "--pairs", file, "--failures", "/dev/full"
     done = await run(tmp_path, url, *command, "--summary", tmp_path / "s.json", "--quiet")
     assert done.status == 1
-    assert "No space left on device" in done.err
+    assert "Error: No space left on device: /dev/full" in done.err
     assert "  1 failure could not be written to a file:\n" in done.err
     (told,) = (json.loads(line) for line in done.err.splitlines() if line.startswith("{"))
     assert (told["from_object_id"], told["to_object_id"]) == ("2", "999999")
     summary = json.loads((tmp_path / "s.json").read_text())
     assert (summary["written"], summary["failed"]) == (1, 1)
+
+
+async def test_what_remains_cannot_be_listed(tmp_path: Path, portal: Portal, url: str) -> None:
+    """It is said which file is missing."""
+    portal.add_objects("contact", range(1_000, 7_000))
+    portal.governor.limits = Limits(associations_daily=4)
+    file = links(tmp_path / "links.csv", *((n, 101, "billing") for n in range(1_000, 7_000)))
+    command = "create", *ENDS, "--pairs", file, "--concurrency", 1, "--unwritten", "/dev/full"
+    done = await run(tmp_path, url, *command)
+    assert (done.status, "No space left on device: /dev/full" in done.err) == (1, True), done.err
 
 
 @pytest.mark.parametrize("command", ["create", "read"])
