@@ -257,15 +257,6 @@ def check_failures(file: Path) -> None:
         ) from None
 
 
-def forget_failures(file: Path) -> None:
-    """Remove those of an earlier run, if that is what is there."""
-    if not file.is_file() or is_descriptor(file):
-        return
-    with suppress(UsageError):
-        check_failures(file)
-        file.unlink()
-
-
 def file_now(path: Path) -> str | None:
     """Tell the file that is there now from any other that will be; None: there is none."""
     if not path.is_file():

@@ -9,10 +9,12 @@ Knows: files. Does not know: what is in them.
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, count
 from pathlib import Path
 from typing import IO, Final, Protocol
+
+from hubassoc_async.errors import UsageError
 
 _BUFFER: Final = 1 << 16
 _SUFFIXES: Final = (".gz", ".ndjson", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -111,6 +113,18 @@ def naming(path: Path | None) -> Iterator[None]:
         if error.filename is None and path is not None:
             error.filename = str(path)
         raise
+
+
+def forget_list(path: Path, check: Callable[[Path], None]) -> None:
+    """Remove what an earlier command listed, through a link, if that is what is there.
+
+    ``check``: raises ``UsageError`` where it is not.
+    """
+    if not path.is_file() or is_descriptor(path):
+        return
+    with contextlib.suppress(UsageError):
+        check(path)
+        Path(os.path.realpath(path)).unlink()
 
 
 def free_partial(path: Path) -> Path:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.feed import Feed
-from hubassoc_async.jobs.files import is_descriptor, naming, open_target
+from hubassoc_async.jobs.files import forget_list, is_descriptor, naming, open_target
 from hubassoc_async.model import AssociationType, Link
 from hubassoc_async.protocol.ids import object_id
 
@@ -95,13 +95,8 @@ class Form(Struct, Generic[T], frozen=True):
 
     def forget(self, path: Path | None, read: Path | None) -> None:
         """Remove the list of an earlier command, unless that is what was ``read`` now."""
-        if path is None or not path.is_file() or is_descriptor(path) or _same(path, read):
-            return
-        try:
-            self.check(path)
-        except UsageError:
-            return  # it came meanwhile
-        path.unlink()
+        if path is not None and not _same(path, read):
+            forget_list(path, self.check)
 
 
 class _Line(Struct, forbid_unknown_fields=True):
@@ -111,7 +106,7 @@ class _Line(Struct, forbid_unknown_fields=True):
 
 
 def _same(path: Path, read: Path | None) -> bool:
-    return read is not None and read.exists() and path.samefile(read)
+    return read is not None and read.exists() and path.exists() and path.samefile(read)
 
 
 def _encode_ids(ids: list[str]) -> bytes:

@@ -15,8 +15,8 @@ from typing import IO, Final, Protocol
 import msgspec
 
 from hubassoc_async.errors import HubAssocError, UsageError
-from hubassoc_async.jobs.dead_letters import DeadLetter, forget_failures
-from hubassoc_async.jobs.files import NewFile, Target, naming, open_target
+from hubassoc_async.jobs.dead_letters import DeadLetter, check_failures
+from hubassoc_async.jobs.files import NewFile, Target, forget_list, naming, open_target
 from hubassoc_async.jobs.lines import CsvLines, Lines, NdjsonLines
 from hubassoc_async.model import Failure, ObjectAssociations
 
@@ -123,7 +123,7 @@ class FailureSink:
                         self.lost = self._target.part.read_bytes() + self.lost
                 raise
         if complete and self._path is not None:
-            forget_failures(self._path)
+            forget_list(self._path, check_failures)
         return None
 
     def abort(self) -> None:

@@ -170,6 +170,21 @@ async def test_failures_of_another_read_are_removed(url: str, ids: Path, tmp_pat
     assert names(tmp_path) == ["x.ndjson"]
 
 
+async def test_lists_of_another_read_are_removed_through_links(
+    url: str, ids: Path, tmp_path: Path
+) -> None:
+    """What they lead to was written by it; the links are the user's."""
+    for name, content in ("failures", LETTER), ("unread", "1001\n"):
+        (tmp_path / "there").mkdir(exist_ok=True)
+        (tmp_path / "there" / name).write_text(content)
+        (tmp_path / name).symlink_to(Path("there") / name)
+    places = ("--failures", "failures", "--unread", "unread")
+    done = await read(url, "--ids", ids, "--output", "x.ndjson", *places, cwd=tmp_path)
+    assert done.status == 0, done.err
+    assert names(tmp_path) == ["failures", "there", "unread", "x.ndjson"]
+    assert names(tmp_path / "there") == []
+
+
 async def test_failures_where_they_are_wanted(url: str, tmp_path: Path) -> None:
     """``--failures`` says where failures go, for stdout too."""
     done = await read(
