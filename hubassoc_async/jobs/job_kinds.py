@@ -4,7 +4,7 @@ Knows: which kinds of jobs there are. Does not know: what each does, clients.
 """
 
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +77,9 @@ def _clear(other: Unreadable) -> str | None:
             f"its journal ({other.why}) does not tell what it had not finished: beside where it"
             f" wrote, what is hidden may have {other.name}- in its name"
         )
-    left = TASKS[info.spec.kind].clear(info)
+    left = None
+    with suppress(KeyError):  # of what earlier formats did not keep
+        left = TASKS[info.spec.kind].clear(info)
     if info.state == "complete":
         return left
     places = {failures_of(info).parent}

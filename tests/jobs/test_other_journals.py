@@ -1,8 +1,10 @@
 """Journals that this version cannot go on with: listed for what they are, and forgotten."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -146,3 +148,13 @@ def test_one_that_cannot_be_removed_is_said(folder: Path) -> None:
     assert done.exit_code == 2
     assert "a.daily" in done.stderr
     assert "job 'b' is forgotten" in done.stderr
+
+
+def test_a_sync_that_kept_less_is_forgotten(folder: Path) -> None:
+    """One of the first format did not say in which folder its files are."""
+    spec = msgspec.structs.replace(SPEC, kind="sync")
+    with closing(Journal.create("one", spec, arguments={"plan": "p"}, directory=folder)) as journal:
+        journal.connection.execute("pragma user_version = 1")
+    done = run("--forget", "one")
+    assert (done.exit_code, "its journal has format 1" in done.stderr) == (0, True)
+    assert not list(folder.glob("*.sqlite"))
