@@ -3,6 +3,7 @@
 Knows: which kinds of jobs there are. Does not know: what they do.
 """
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -26,13 +27,14 @@ from hubassoc_async.cli.journaled_run import (
 from hubassoc_async.cli.sync_run import ApplyRun
 from hubassoc_async.cli.told import Resuming, ending, ending_of, report_option
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.dead_letters import failures_now
+from hubassoc_async.jobs.dead_letters import failures_now, failures_of
 from hubassoc_async.jobs.job_files import unreadable_jobs
 from hubassoc_async.jobs.job_kinds import TASKS, take_up
 from hubassoc_async.jobs.job_kinds import forget as forget_job
 from hubassoc_async.jobs.journal import JobInfo, find_job, jobs
 from hubassoc_async.jobs.own_plans import sweep_plans
 from hubassoc_async.jobs.report import write_report
+from hubassoc_async.jobs.task import is_used
 
 RUNS: Final[dict[str, type[JournaledRun[Any]]]] = {
     "export": ExportRun,
@@ -67,6 +69,7 @@ def resume(
     options = connection(arguments, stdin="the ids" if ids == STREAM else None)
     with refusing():
         info = find_job(job)
+        _check_apart(info, {"--summary": summary, "--report": how["report"]})
         if info.state == "complete":  # and its inputs may be gone
             with suppress(OSError):  # it is only there if the job died right at its end
                 TASKS[info.spec.kind].tidy(info)
@@ -74,6 +77,7 @@ def resume(
             failures = failures_now(info)
             if failures is not None:
                 click.echo(f"  {failures_line(True, failures)}", err=True)
+            _write_page(how["report"], info)
             context.exit(status_of(info))
         if ids is not None and info.spec.kind != "export":
             raise UsageError("--ids is for exports")
@@ -135,16 +139,32 @@ def _forget(names: Iterable[str]) -> int:
 @report_option
 def status(job: str, report: Path | None) -> None:
     """Say what a job is and how far it is, while it runs or not."""
+    check_files({"--report": report}, "JOB", STREAM)
     with refusing():
         info = find_job(job)
-    if report is not None:
-        check_files({"--report": report}, "JOB", STREAM)
-        try:
-            write_report(report, info)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {report}: {error.strerror}") from error
+        _check_apart(info, {"--report": report})
+    _write_page(report, info)
     for line in _status_lines(info):
         click.echo(line)
+
+
+def _check_apart(job: JobInfo, written: dict[str, Path | None]) -> None:
+    """Refuse to put what is said of a job over what it reads or writes. Raises ``UsageError``."""
+    for option, path in written.items():
+        if path is None:
+            continue
+        if is_used(job, path) or Path(os.path.realpath(path)) == failures_of(job):
+            raise UsageError(f"{option}: {path} is what job {job.name!r} reads or writes")
+
+
+def _write_page(path: Path | None, job: JobInfo) -> None:
+    """Write the page about a job, if one is wanted."""
+    if path is None:
+        return
+    try:
+        write_report(path, job)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
 
 
 def _status_lines(job: JobInfo) -> list[str]:

@@ -227,26 +227,30 @@ def _check_told(journal: Journal, told: Mapping[str, Any]) -> None:
 
 def _check_place(job: JobInfo, read: Path | None) -> None:
     """Refuse to put failures where they cannot be, or over what the job reads or writes."""
-    file, told = failures_of(job), job.arguments
+    file = failures_of(job)
     try:
         check_directory(file)
     except UsageError as error:
         raise UsageError(
             f"{error}: name another file for the job's failures (--failures FILE)"
         ) from None
-    file = Path(os.path.realpath(file))
-    places = [file_of(str(told[name])) for name in _PLACES if name in told]
-    if "folder" in told:
-        places += [file_of(f"{told['folder']}/{job.name}{ending}") for ending in _ENDINGS]
-    if read is not None:
-        places.append(Path(os.path.realpath(read)))
-    # a folder that is written to is replaced with all that is in it
-    folder = file_of(str(told["to"])) if "to" in told else None
-    if file in places or (folder is not None and file.is_relative_to(folder)):
+    same = read is not None and os.path.realpath(read) == os.path.realpath(file)
+    if same or is_used(job, file):
         raise UsageError(
             f"{file} is what the job reads or writes: name another file for its failures"
         )
     check_failures(file)
+
+
+def is_used(job: JobInfo, file: Path) -> bool:
+    """Whether a job reads or writes a file, but for its failures."""
+    file, told = Path(os.path.realpath(file)), job.arguments
+    places = [file_of(str(told[name])) for name in _PLACES if name in told]
+    if "folder" in told:
+        places += [file_of(f"{told['folder']}/{job.name}{ending}") for ending in _ENDINGS]
+    # a folder that is written to is replaced with all that is in it
+    folder = file_of(str(told["to"])) if "to" in told else None
+    return file in places or (folder is not None and file.is_relative_to(folder))
 
 
 def _has_anothers(info: JobInfo) -> bool:

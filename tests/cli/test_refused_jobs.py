@@ -22,7 +22,7 @@ SPEC = JobSpec(
     from_object_type="contacts",
     to_object_type="companies",
     api_version="v4",
-    base_url="",
+    base_url="http://127.0.0.1:9",
     source="",
     fingerprint="",
     target="",
@@ -254,6 +254,28 @@ def test_a_table_of_links_is_no_place_for_failures(here: Path) -> None:
         assert "--failures" in refused(here, *export, "--failures", "x.db")
     done = CliRunner().invoke(hubassoc, [*command, "--dry-run"], catch_exceptions=False)
     assert (done.exit_code, "0 links given" in done.stderr) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("place", ["x.csv", "./ids", "f"])
+def test_what_is_said_of_a_job_is_apart_from_it(place: str, here: Path) -> None:
+    """It is no more to take the place of the output than when the job was begun."""
+    told = {"to": str(here / "x.csv"), "ids": str(here / "ids"), "failures": str(here / "f")}
+    Journal.create("one", SPEC, arguments=told).close()
+    before = {one: one.read_bytes() for one in here.iterdir() if one.is_file()}
+    for command in ("status", "--report"), ("resume", "--report"), ("resume", "--summary"):
+        done = CliRunner().invoke(hubassoc, [command[0], "one", command[1], place])
+        assert done.exit_code == 2
+        said = " ".join(done.stderr.split())
+        assert f"{command[1]}: {Path(place)} is what job 'one' reads or writes" in said
+    assert {one: one.read_bytes() for one in here.iterdir() if one.is_file()} == before
+
+
+def test_a_page_about_a_job_that_is_complete(here: Path) -> None:
+    """Whoever resumes it gets one, as of a job that is not."""
+    with closing(Journal.create("one", SPEC)) as journal:
+        journal.set_state("complete")
+    done = CliRunner().invoke(hubassoc, ["resume", "one", "--report", "x.html"])
+    assert (done.exit_code, (here / "x.html").exists()) == (0, True)
 
 
 def test_what_is_said_of_a_job_cannot_be_written(here: Path) -> None:
