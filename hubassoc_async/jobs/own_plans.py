@@ -63,8 +63,7 @@ def _claimed(directory: Path) -> tuple[Path, sqlite3.Connection]:
     """Find a name, and hold its lock."""
     while True:
         path = directory / f"sync-{token_hex(4)}.plan"
-        lock = hold(_lock_of(path))
-        if lock is not None and _lock_of(path).exists():  # else somebody swept it right now
+        if (lock := hold(_lock_of(path))) is not None:
             return path, lock
 
 
