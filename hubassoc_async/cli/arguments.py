@@ -20,12 +20,19 @@ from hubassoc_async.cli.run import ReadOptions
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import sources
 from hubassoc_async.jobs.database_urls import file_of
-from hubassoc_async.jobs.dead_letters import Origin, check_failures
-from hubassoc_async.jobs.files import OpenStream, Target, is_descriptor, open_target
+from hubassoc_async.jobs.dead_letters import DeadLetter, Origin, check_failures
+from hubassoc_async.jobs.files import (
+    OpenStream,
+    Target,
+    has_folder,
+    is_descriptor,
+    open_target,
+)
 from hubassoc_async.jobs.pairs import PairSource, open_pairs
 from hubassoc_async.jobs.remains import UNREAD, UNWRITTEN
 from hubassoc_async.jobs.sinks import FORMATS, FailureSink, Sink, format_of, open_sink
 from hubassoc_async.jobs.sources import Source, SourceError
+from hubassoc_async.model import Failure
 
 _LISTS: Final[dict[str, Callable[[Path], None]]] = {
     "--failures": check_failures,
@@ -73,7 +80,6 @@ def open_read(
         if isinstance(error, UsageError):
             raise click.UsageError(str(error)) from error
         raise
-    lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
     origin = Origin(
         operation="read",
         from_object_type=arguments.from_object_type,
@@ -86,16 +92,26 @@ def open_read(
         to_object_type=arguments.to_object_type,
         source=source,
         sink=sink,
-        failures=FailureSink(failures, origin.letter, stream=lines),
+        failures=failure_sink(failures, origin.letter, console),
         unread=unread,
         summary=arguments.summary,
         bar=output is not None or not sys.stdout.isatty(),
     )
 
 
-def beside(output: Path | None, ending: str) -> Path | None:
-    """A file beside the output, with its name and an ending."""
-    return None if output is None else output.with_name(output.name + ending)
+def beside(file: Path | None, ending: str) -> Path | None:
+    """A file beside another, with its name and an ending; None where there is no place for it."""
+    if file is None or not has_folder(file):
+        return None
+    return file.with_name(file.name + ending)
+
+
+def failure_sink(
+    path: Path | None, line: Callable[[Failure], DeadLetter], console: Console
+) -> FailureSink:
+    """Where failures go: without a file they are lines on the console."""
+    lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if path is None else None
+    return FailureSink(path, line, stream=lines)
 
 
 def check_files(written: Mapping[str, Path | None], option: str, read: str | Path) -> None:
@@ -163,7 +179,7 @@ def job_files(
     """What a job writes beside its output, by option. ``place``: beside what failures are."""
     beside_it = (
         None
-        if place == STREAM or "://" in place
+        if place == STREAM or "://" in place or not has_folder(Path(place))
         else beside(Path(os.path.realpath(place)), _FAILURES)
     )
     return {

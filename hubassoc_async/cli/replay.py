@@ -11,7 +11,14 @@ import msgspec
 from msgspec import UNSET
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import Arguments, beside, check_files, check_no_url, open_read
+from hubassoc_async.cli.arguments import (
+    Arguments,
+    beside,
+    check_files,
+    check_no_url,
+    failure_sink,
+    open_read,
+)
 from hubassoc_async.cli.connecting import Connection, connecting, connection
 from hubassoc_async.cli.display import counted
 from hubassoc_async.cli.job_run import COMPLETE
@@ -21,7 +28,6 @@ from hubassoc_async.cli.write_run import WriteOptions, WriteRun
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.remains import UNWRITTEN
 from hubassoc_async.jobs.replaying import LetterIds, LetterLinks, Letters
-from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.text_file import SourceError
 from hubassoc_async.jobs.writing import WriteOrder
 
@@ -134,7 +140,7 @@ def _write(
         summary=summary,
         order=order,
         source=letters,
-        failures=FailureSink(path, order.origin(options.api_version).letter),
+        failures=failure_sink(path, order.origin(options.api_version).letter, console),
         unwritten=unwritten,
     )
     return WriteRun(write, console)

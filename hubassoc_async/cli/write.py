@@ -3,7 +3,6 @@
 Knows: how the arguments are spelt. Does not know: how a write runs.
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +11,9 @@ import click
 import msgspec
 from rich.console import Console
 
-from hubassoc_async.cli.arguments import beside, check_files, open_links
+from hubassoc_async.cli.arguments import beside, check_files, failure_sink, open_links
 from hubassoc_async.cli.connecting import STREAM, F, connecting, connection
-from hubassoc_async.cli.display import ConsoleLines
 from hubassoc_async.cli.write_run import WriteOptions, WriteRun, dry_run
-from hubassoc_async.jobs.files import OpenStream
-from hubassoc_async.jobs.sinks import FailureSink
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import WriteOperation
 
@@ -161,12 +157,11 @@ def _run(operation: WriteOperation, arguments: dict[str, Any]) -> int:
     written = {"--failures": failures, "--unwritten": unwritten}
     check_files(({} if only_planned else written) | {"--summary": summary}, "--pairs", pairs)
     order = WriteOrder(operation=operation, **arguments)
-    lines = OpenStream(io.BufferedWriter(ConsoleLines(console))) if failures is None else None
     write = WriteOptions(
         **msgspec.structs.asdict(options) | {"summary": summary},
         order=order,
         source=open_links(pairs, option="--pairs", typed=operation in ("create", "archive_labels")),
-        failures=FailureSink(failures, order.origin(options.api_version).letter, stream=lines),
+        failures=failure_sink(failures, order.origin(options.api_version).letter, console),
         unwritten=unwritten,
     )
     return dry_run(write, console) if only_planned else WriteRun(write, console)()

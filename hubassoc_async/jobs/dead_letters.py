@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.files import is_descriptor, sync_directory
+from hubassoc_async.jobs.files import has_folder, sync_directory
 from hubassoc_async.jobs.journal import JobInfo, Journal, JournalError
 from hubassoc_async.jobs.text_file import STDIN
 from hubassoc_async.model import AssociationType, Failure, LabelsMode, WriteOperation
@@ -208,7 +208,7 @@ def failures_of(job: JobInfo) -> Path:
     if "folder" in told:
         return Path(told["folder"]) / f"{job.name}.failures.ndjson"
     place = str(told.get("to") or told.get("links") or STDIN)
-    has_file = place != STDIN and "://" not in place and not is_descriptor(Path(place))
+    has_file = place != STDIN and "://" not in place and has_folder(Path(place))
     file = Path(place) if has_file else job.path.with_suffix("")
     return file.with_name(f"{file.name}.failures.ndjson")
 

@@ -145,6 +145,11 @@ def is_descriptor(path: Path) -> bool:
     return str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
+def has_folder(path: Path) -> bool:
+    """Whether files can be put beside it: not so of a descriptor, as ``<(…)`` is, or a device."""
+    return not (is_descriptor(path) or path.is_char_device())
+
+
 def make_directory(path: Path) -> None:
     """Make a directory, and those that it is in, durably, as far as they are not there."""
     missing = [one for one in (path, *path.parents) if not one.exists()]

@@ -218,6 +218,24 @@ async def test_failures_that_no_file_takes_are_told(
     assert (summary["written"], summary["failed"]) == (1, 1)
 
 
+@pytest.mark.parametrize("command", ["create", "read"])
+async def test_beside_a_descriptor_there_is_no_place(
+    command: str, tmp_path: Path, portal: Portal, url: str
+) -> None:
+    """As of ``<(…)``: what failed is on stderr, neither in /dev nor nowhere."""
+    ways = {
+        "create": ("create", *ENDS, "--pairs", "/dev/stdin"),
+        "read": ("read", *ENDS, "--ids", "-", "--output", "/dev/stdout", "--format", "csv"),
+    }
+    stdin = b"from_object_id,to_object_id,label\nx,101,billing\n1,101,billing\n"
+    done = await run(tmp_path, url, *ways[command], stdin=stdin)
+    assert done.status == 3, done.err
+    (told,) = (json.loads(line) for line in done.err.splitlines() if line.startswith("{"))
+    assert told["from_object_id"] == "x"
+    assert "failures: " not in done.err
+    assert not list(tmp_path.iterdir())
+
+
 async def test_what_remains_cannot_be_listed(tmp_path: Path, portal: Portal, url: str) -> None:
     """It is said which file is missing."""
     portal.add_objects("contact", range(1_000, 7_000))
