@@ -232,5 +232,7 @@ def _begin(
         kept["own_plan"] = True
     kept["folder"] = str(_folder(arguments))
     if arguments["undo"] is not None:
-        kept["undo"] = str(arguments["undo"].resolve())
+        undo = arguments["undo"].resolve()
+        # in the plan's folder one may only read: what was stale would fail the job at its end
+        kept |= {"undo": str(undo), "stale": f"{undo}.stale.ndjson"}
     return SyncTask.begin(options.api, plan, max_deletes=limit, name=arguments["job"], told=kept)

@@ -174,7 +174,10 @@ async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path)
         await sync(server.url, tmp_path, "--desired", "links.csv", "--plan", "p.plan")
         portal.associate("contact", 2, "company", 103, "Decision maker")
         done = await sync(server.url, tmp_path, "--plan", "p.plan", "--apply", "--job", "j")
-    assert done.status == 3, done.err
+        (tmp_path / "there").mkdir()
+        options = ("--plan", "p.plan", "--apply", "--undo", "there/u")
+        again = await sync(server.url, tmp_path, *options)
+    assert (done.status, again.status) == (3, 3), done.err
     assert "3 stale" not in done.err
     assert "1 stale" in done.err
     after: dict[tuple[int, int], Any] = {**AFTER, (2, 103): state(portal)[2, 103]}
@@ -183,6 +186,9 @@ async def test_what_others_changed_is_left_alone(portal: Portal, tmp_path: Path)
     stale = json.loads(line)
     assert (stale["from_object_id"], stale["to_object_id"]) == ("2", "103")
     assert [len(stale[name]) for name in ("before", "after", "there")] == [2, 1, 3]
+    listed = tmp_path / "there" / "u.stale.ndjson"  # the plan may be where one may only read
+    assert f"left alone: {listed}" in again.err
+    assert len(listed.read_text().splitlines()) == 1
     forgotten = await hubassoc("jobs", "--forget", "j", cwd=tmp_path, HUBASSOC_JOBS="jobs")
     assert forgotten.status == 0
     (tmp_path / "j.undo").rename(tmp_path / "old.undo")
