@@ -73,8 +73,10 @@ class Counters(Struct):
     """Requests that are out now."""
     bytes_received: int = 0
     """Bytes of bodies, decompressed."""
+    batches: int = 0
+    """Those of the requests that draw on the associations quota: all but lists of records."""
     inputs: int = 0
-    """Inputs sent, repeats included."""
+    """Inputs of batches sent, repeats included."""
     answered: int = 0
     """Requests that an answer came to, whatever it says."""
     waited: float = 0.0
@@ -157,7 +159,9 @@ class Sender:
         """Send once, and end the turn."""
         counters, sent_at = self.counters, self.clock.time()
         counters.requests += 1
-        counters.inputs += len(batch.inputs)
+        if turn.bucket == "associations":
+            counters.batches += 1
+            counters.inputs += len(batch.inputs)
         counters.in_flight += 1
         try:
             response = await self._transport.send(request)

@@ -13,6 +13,7 @@ from msgspec import Struct
 WIDTH: Final = 760
 HEIGHT: Final = 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 26  # room around the plot itself
+_LABEL: Final = 40  # room that a time takes
 _STEPS: Final = (1, 60, 3600, 86400)  # seconds, minutes, hours, days
 _UNITS: Final = ("s", "min", "h", "d")
 
@@ -110,4 +111,5 @@ def _rule(left: str, text: str) -> str:
 
 def _tick(point: str, text: str) -> str:
     x, y = map(float, point.split(","))
-    return f'<text class="x" x="{x}" y="{y + 18:.1f}">{text}</text>'
+    end = ' text-anchor="end"' if x > WIDTH - _LABEL else ""
+    return f'<text class="x" x="{x}" y="{y + 18:.1f}"{end}>{text}</text>'

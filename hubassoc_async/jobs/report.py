@@ -79,6 +79,7 @@ def _totals(
 ) -> Iterator[tuple[str, str]]:
     last = [run[-1] for run in runs]
     requests, answered = sum(one.requests for one in last), sum(one.answered for one in last)
+    batches = sum(one.batches for one in last)
     rejected = sum(one.rate_limited for one in last)
     worked = sum(run[-1].at - run[0].at for run in runs)
     unit = "ids" if job.spec.kind == "export" else "pairs"
@@ -91,8 +92,8 @@ def _totals(
     yield "requests", f"{requests:,}, {sum(one.retries for one in last):,} of them repeats"
     share = f" ({rejected / requests:.2%})" if requests else ""
     yield "rejected for the quota (429)", f"{rejected:,}{share}"
-    if requests:
-        yield "inputs a request", f"{sum(one.inputs for one in last) / requests:,.0f}"
+    if batches:
+        yield "batches", f"{batches:,} of {sum(one.inputs for one in last) / batches:,.0f} inputs"
     if answered:
         yield "mean time to an answer", f"{sum(one.waited for one in last) / answered:.2f} s"
     for rest in rests:
@@ -125,14 +126,16 @@ def _plots(job: JobInfo, runs: Sequence[Sequence[Sample]], rests: Sequence[Park]
 
     done = [[(one.at - start, float(one.done)) for one in run] for run in thinned]
     failed = [[(one.at - start, float(one.failed)) for one in run] for run in thinned]
+    lists = [Line("lists, on another quota", 3, rates("others"))]
     yield drawn(
         "Requests a second",
-        Line("sent", 1, rates("requests"), area=True),
+        Line("batches", 1, rates("batches"), area=True),
+        *(lists if any(run[-1].others for run in runs) else ()),
         Line("rejected (429)", 2, rates("rate_limited")),
         level=(f"quota ({quota})", quota.limit / quota.seconds),
     )
     yield drawn("Seconds to an answer", Line("mean", 1, rates("waited", "answered")))
-    yield drawn("Inputs a request", Line("mean", 3, rates("inputs", "requests")))
+    yield drawn("Inputs a batch", Line("mean", 3, rates("inputs", "batches")))
     yield drawn("Done", Line("done", 3, done, area=True), Line("failed", 2, failed))
 
 

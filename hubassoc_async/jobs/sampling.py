@@ -34,12 +34,18 @@ class Sample(Struct, kw_only=True, frozen=True):
     requests: int
     retries: int
     rate_limited: int
+    batches: int = 0
     inputs: int
     answered: int
     waited: float
     """Seconds that answers took, added up."""
     in_flight: int
     quota_share: float
+
+    @property
+    def others(self) -> int:
+        """Requests that are no batches: those draw on another quota."""
+        return self.requests - self.batches
 
 
 class Counted(Protocol):
@@ -82,6 +88,7 @@ class Sampler:
             requests=counters.requests,
             retries=counters.retries,
             rate_limited=counters.rate_limited,
+            batches=counters.batches,
             inputs=counters.inputs,
             answered=counters.answered,
             waited=round(counters.waited, 3),

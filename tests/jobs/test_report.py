@@ -73,7 +73,8 @@ def run(journal: Journal, begin: float, seconds: int, *, done: int = 0) -> int:
         done += 1000
         sample = Sample(
             run=begin, done=done, failed=3, requests=10 * n, retries=n, rate_limited=n,
-            inputs=9 * n, answered=10 * n, waited=2.5 * n, in_flight=4, quota_share=0.5,
+            batches=9 * n, inputs=8100 * n, answered=10 * n, waited=2.5 * n, in_flight=4,
+            quota_share=0.5,
         )  # fmt: skip
         rows.append((begin + n, msgspec.json.encode(sample).decode()))
     with journal.transaction() as connection:
@@ -121,6 +122,7 @@ def test_what_happened_is_on_the_page(journal: Journal, tmp_path: Path) -> None:
     for said in (
         "5,099,997 found", "3 failed", "quota (150/10)", "in 2 runs", "INTERNAL_ERROR",
         "&lt;oops&gt;", "0.25 s", "parked", "50,980, 5,098 of them repeats", "1 h 24 min",
+        "45,882 of 900 inputs", "lists, on another quota",
     ):  # fmt: skip
         assert said in page, said
     assert 'class="band"' in page
