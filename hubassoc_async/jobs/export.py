@@ -8,7 +8,6 @@ Knows: journals, sinks, the client. Does not know: terminals, exit codes, HTTP.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,9 +20,10 @@ from hubassoc_async.jobs.feed import whole_in_thread
 from hubassoc_async.jobs.file_ids import FileIds
 from hubassoc_async.jobs.in_order import InOrder
 from hubassoc_async.jobs.job_sink import JobSink
-from hubassoc_async.jobs.journal import TOLD, Journal, Mark
+from hubassoc_async.jobs.journal import Journal, Mark
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.spool import JobIds, Spool, SpooledIds
+from hubassoc_async.jobs.work import Work
 from hubassoc_async.model import Failure, ObjectAssociations
 from hubassoc_async.outcome_stream import Blocks
 
@@ -59,7 +59,7 @@ class ExportProgress(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class ExportJob:
+class ExportJob(Work[ExportProgress]):
     """Reads the associations of every id of a source into a sink, each distinct id once."""
 
     def __init__(
@@ -75,64 +75,20 @@ class ExportJob:
 
         ``source``: None is every record of the from-type. ``letters``: where failures go.
         """
+        super().__init__(journal, letters)
         self._client = client
-        self._journal = journal
         self._spec = journal.spec
         self._source = source
         self._sink = sink
-        self._letters = letters
         self._order = InOrder(sink.chunk_ids, sink.chunk_rows)
-        self._mark = self._next = journal.mark
+        self._next = self._mark
         self._failed: list[Failure] = []
-        self._before = self._mark.items
         self._ids: JobIds | None = None
         self._gate: _Gate | None = None
         self._stream: ReadStream | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hurrying: asyncio.Task[None] | None = None
         self._broken = False
-        self._started = time.monotonic()
-        self._seconds: float | None = None
-        self.stopping = False
-        """Whether ``stop`` was called."""
-        self.complete = journal.state == "complete"
-        """Whether every id has its outcome and the output is there under its name."""
-        self.output: str | None = None
-        """What the output is called, once it is complete."""
-
-    @property
-    def journal(self) -> Journal:
-        """Where it is noted how far it is."""
-        return self._journal
-
-    async def run(self) -> None:
-        """Work to the end, or until ``stop`` was called: then ``complete`` is False.
-
-        Raises what stopped it, after everything that was there has been committed:
-        ``DailyQuotaSpent`` and other ``HubAssocError`` from HubSpot, ``SourceError`` from the
-        source, ``OSError`` when a file cannot be written. The job can be resumed after any.
-        """
-        if self.complete:
-            return
-        self._started = time.monotonic()
-        try:
-            self._journal.set_state("running")
-            await self._resume()
-            await self._read()
-            if not self.stopping:
-                self.output = await whole_in_thread(self._sink.finish)
-                await whole_in_thread(self._letters.finish)
-                self._journal.set_state("complete")
-                self.complete = True
-        except BaseException as error:
-            self._journal.note_end(error)
-            raise
-        finally:
-            self._seconds = time.monotonic() - self._started
-            self._sink.abandon()
-            self._letters.close()
-        if not self.complete:
-            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Take no more ids, and end when what is out has come in, within ``grace`` seconds."""
@@ -163,8 +119,23 @@ class ExportJob:
             retries=counters.retries,
             rate_limited=counters.rate_limited,
             quota_share=self._client.quota_share,
-            seconds=self._seconds or time.monotonic() - self._started,
+            seconds=self._elapsed(),
         )
+
+    async def _work(self) -> None:
+        """Read, from where every part is."""
+        self._journal.set_state("running")
+        await self._resume()
+        await self._read()
+
+    async def _finish(self) -> None:
+        """Give the output and the failures their names."""
+        self.output = await whole_in_thread(self._sink.finish)
+        await whole_in_thread(self._letters.finish)
+
+    def _let_go(self) -> None:
+        self._sink.abandon()
+        super()._let_go()
 
     async def _resume(self) -> None:
         """Bring every part back to one mark, and the ids to the first that is not done."""

@@ -10,7 +10,6 @@ Knows: journals, pairs, the client. Does not know: terminals, exit codes, HTTP.
 
 import asyncio
 import re
-import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import groupby, islice
@@ -24,8 +23,9 @@ from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import FAILURES, DeadLetters
 from hubassoc_async.jobs.edges import EdgeGiven, EdgeStore
 from hubassoc_async.jobs.feed import in_thread, whole_in_thread
-from hubassoc_async.jobs.journal import TOLD, Journal, JournalError, Mark
+from hubassoc_async.jobs.journal import Journal, JournalError, Mark
 from hubassoc_async.jobs.pairs import PairSource
+from hubassoc_async.jobs.work import Work
 from hubassoc_async.jobs.writing import WriteOrder
 from hubassoc_async.model import Failure, Link, Unchanged, WriteOperation
 from hubassoc_async.protocol.ids import object_id
@@ -73,7 +73,7 @@ class ImportProgress(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-class ImportJob:
+class ImportJob(Work[ImportProgress]):
     """Writes every pair of a source once, whatever happens meanwhile."""
 
     def __init__(
@@ -89,58 +89,13 @@ class ImportJob:
 
         ``source``: None where it is loaded already. ``letters``: where failures go.
         """
+        super().__init__(journal, letters)
         self._client = client
-        self._journal = journal
         self._order = order
         self._source = source
-        self._letters = letters
-        self._mark = journal.mark
-        self._before = self._mark.items
         self._links: int | None = None
         self._loading: asyncio.Future[EdgeStore | None] | None = None
         self._running: deque[asyncio.Task[_Done]] = deque()
-        self._started = time.monotonic()
-        self._seconds: float | None = None
-        self.stopping = False
-        """Whether ``stop`` was called."""
-        self.complete = journal.state == "complete"
-        """Whether every pair has its outcome."""
-        self.output: str | None = None
-        """Nothing is put out."""
-
-    @property
-    def journal(self) -> Journal:
-        """Where it is noted how far it is."""
-        return self._journal
-
-    async def run(self) -> None:
-        """Work to the end, or until ``stop`` was called: then ``complete`` is False.
-
-        Raises what stopped it, after every whole chunk that was there has been committed:
-        ``DailyQuotaSpent`` and other ``HubAssocError`` from HubSpot, ``SourceError`` from the
-        source, ``OSError`` when a file cannot be written. The job can be resumed after any.
-        """
-        if self.complete:
-            return
-        self._started = time.monotonic()
-        try:
-            self._journal.set_state("running")
-            self._letters.resume(self._mark.positions.get(FAILURES, 0))
-            store = await self._loaded()
-            if store is not None:
-                await self._write(store)
-            if not self.stopping:
-                self._letters.finish()
-                self._journal.set_state("complete")
-                self.complete = True
-        except BaseException as error:
-            self._journal.note_end(error)
-            raise
-        finally:
-            self._seconds = time.monotonic() - self._started
-            self._letters.close()
-        if not self.complete:
-            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Begin no more chunks, and end when what is out has come in, within ``grace`` seconds."""
@@ -163,8 +118,16 @@ class ImportJob:
             retries=counters.retries,
             rate_limited=counters.rate_limited,
             quota_share=self._client.quota_share,
-            seconds=self._seconds or time.monotonic() - self._started,
+            seconds=self._elapsed(),
         )
+
+    async def _work(self) -> None:
+        """Load the links, and write them."""
+        self._journal.set_state("running")
+        self._letters.resume(self._mark.positions.get(FAILURES, 0))
+        store = await self._loaded()
+        if store is not None:
+            await self._write(store)
 
     async def _loaded(self) -> EdgeStore | None:
         """Load in a thread; None when told to stop meanwhile. Nobody waits for a pipe then."""

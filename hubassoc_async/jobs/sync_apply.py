@@ -7,7 +7,6 @@ Knows: plans, journals, files of failures. Does not know: terminals, how a chunk
 """
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +19,11 @@ from hubassoc_async.jobs.dead_letters import DeadLetter, DeadLetters, Origin, ea
 from hubassoc_async.jobs.edge_compare import EdgeChange
 from hubassoc_async.jobs.edges import id_key
 from hubassoc_async.jobs.files import NewFile
-from hubassoc_async.jobs.journal import TOLD, Journal, Mark
+from hubassoc_async.jobs.journal import Journal, Mark
 from hubassoc_async.jobs.plan_file import MaxDeletes, Plan, open_undo
 from hubassoc_async.jobs.sync_chunk import ChunkOutcome, ChunkWriter
 from hubassoc_async.jobs.sync_rules import SyncRules
+from hubassoc_async.jobs.work import Work
 from hubassoc_async.model import Failure
 
 CHUNK_CHANGES: Final = 5_000
@@ -63,7 +63,7 @@ class ApplyProgress(Struct, frozen=True, kw_only=True):
     """Whether ``total`` is counted rather than estimated."""
 
 
-class ApplyJob:
+class ApplyJob(Work[ApplyProgress]):
     """Applies a plan, each chunk kept in the undo file before anything of it is written."""
 
     def __init__(
@@ -83,64 +83,20 @@ class ApplyJob:
         undo: where the plan that takes it back is kept. failures, stale: where changes are
             listed that were not made; there is no file when there are none.
         """
+        earlier = earlier_failures(journal)
+        letters = DeadLetters(failures, self._letter, job=journal.key, earlier=earlier)
+        super().__init__(journal, letters)
         self._client = client
-        self._journal = journal
         self._plan = plan
         self._undo = undo
         self._stale = stale
-        earlier = earlier_failures(journal)
-        self._letters = DeadLetters(failures, self._letter, job=journal.key, earlier=earlier)
         self._max_deletes = max_deletes
         self._chunk = chunk
         self._counts = plan.counts(client.api_version)
-        self._mark = journal.mark
-        self._before = self._mark.items
         self._learning: asyncio.Task[SyncRules] | None = None
         self._writer: ChunkWriter | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hurrying: asyncio.Task[None] | None = None
-        self._started = time.monotonic()
-        self._seconds: float | None = None
-        self.stopping = False
-        """Whether ``stop`` was called."""
-        self.complete = journal.state == "complete"
-        """Whether every change has its outcome."""
-        self.output: str | None = None
-        """There is none: what it makes is in HubSpot."""
-
-    @property
-    def journal(self) -> Journal:
-        """Where it is noted how far it is."""
-        return self._journal
-
-    async def run(self) -> None:
-        """Work to the end, or until ``stop`` was called: then ``complete`` is False.
-
-        Raises ``PlanError`` before anything is written for a plan that removes too much, and
-        what stopped it: ``DailyQuotaSpent`` and other ``HubAssocError``, ``OSError`` for files.
-        The job can be resumed after any.
-        """
-        self._started = time.monotonic()
-        try:
-            if not self.complete:
-                if self._max_deletes is not None:
-                    self._max_deletes.check(self._counts.archive, self._plan.info.there)
-                with open_undo(self._undo, self._plan, new=self._journal.state == "new") as undo:
-                    self._journal.set_state("running")
-                    await self._apply(undo)
-                if not self.stopping:
-                    self._list_stale()
-                    self._letters.finish()
-                    self._journal.set_state("complete")
-                    self.complete = True
-        except BaseException as error:
-            self._journal.note_end(error)
-            raise
-        finally:
-            self._seconds = time.monotonic() - self._started
-            self._letters.close()
-        if not self.complete:
-            self._journal.set_state("stopped", reason=TOLD)
 
     def stop(self, *, grace: float = 3.0) -> None:
         """Begin no more chunks, and wait ``grace`` seconds at most for the one that is out."""
@@ -165,8 +121,21 @@ class ApplyJob:
             retries=counters.retries,
             rate_limited=counters.rate_limited,
             quota_share=self._client.quota_share,
-            seconds=self._seconds or time.monotonic() - self._started,
+            seconds=self._elapsed(),
         )
+
+    async def _work(self) -> None:
+        """Apply what is left of the plan, unless it removes too much."""
+        if self._max_deletes is not None:
+            self._max_deletes.check(self._counts.archive, self._plan.info.there)
+        with open_undo(self._undo, self._plan, new=self._journal.state == "new") as undo:
+            self._journal.set_state("running")
+            await self._apply(undo)
+
+    async def _finish(self) -> None:
+        """Write down what was stale, and what failed."""
+        self._list_stale()
+        await super()._finish()
 
     async def _apply(self, undo: Plan) -> None:
         """Work off the chunks that the journal does not have."""

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from gzip import BadGzipFile
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 
@@ -43,6 +43,7 @@ from hubassoc_async.jobs.journal import Journal, has_job, jobs
 from hubassoc_async.jobs.pairs import PairSource
 from hubassoc_async.jobs.sources import Source
 from hubassoc_async.jobs.text_file import STDIN, SourceError
+from hubassoc_async.jobs.work import Work
 from hubassoc_async.model import Failure
 
 P_co = TypeVar("P_co", covariant=True)
@@ -53,24 +54,6 @@ _PLACES: Final = ("to", "ids", "links", "plan", "undo", "stale")
 """What of a job's arguments names something that it reads or writes, ..."""
 _ENDINGS: Final = (".undo", ".stale.ndjson")
 """... and what a sync puts after its name for those that it is not told."""
-
-
-class Work(Protocol[P_co]):
-    """One run of a job."""
-
-    complete: bool
-    """Whether everything has its outcome."""
-    output: str | None
-    """What the output is called, once it is complete."""
-
-    async def run(self) -> None:
-        """Work to the end, or raise what stopped it."""
-
-    def stop(self, *, grace: float = 3.0) -> None:
-        """Take nothing new, and end when what is out has come in, within ``grace`` seconds."""
-
-    def progress(self) -> P_co:
-        """How far it is now."""
 
 
 class Task(ABC, Generic[P_co]):
