@@ -8,10 +8,11 @@ from typing import Any
 from hubassoc_async.calls import Caller
 from hubassoc_async.errors import ProtocolError, UsageError
 from hubassoc_async.labels import Labels
-from hubassoc_async.model import Association, TypesGiven, Written, merged
+from hubassoc_async.model import Association, TypesGiven, Written
 from hubassoc_async.protocol import one_pair
 from hubassoc_async.protocol.ids import check_object_type, object_id
 from hubassoc_async.protocol.links import Change, LinkReader
+from hubassoc_async.protocol.merging import merged
 from hubassoc_async.protocol.wire import ReadCodec
 
 

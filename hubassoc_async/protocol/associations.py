@@ -24,9 +24,9 @@ from hubassoc_async.model import (
     AssociationTypes,
     ObjectAssociations,
     PackedAssociations,
-    merged,
 )
 from hubassoc_async.protocol.decoding import decode
+from hubassoc_async.protocol.merging import merged
 from hubassoc_async.protocol.v3_names import v3_association_type
 
 _TYPES_REMEMBERED: Final = 4096  # distinct lists; portals have tens, a hostile server could more

@@ -5,7 +5,8 @@ Knows: associations and cursors. Does not know: who asks, what an answer looks l
 
 from msgspec import Struct, field
 
-from hubassoc_async.model import Association, Associations, united
+from hubassoc_async.model import Association, Associations
+from hubassoc_async.protocol.merging import united
 
 
 class Progress(Struct, gc=False):

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from hubassoc_async.errors import ProtocolError
-from hubassoc_async.model import Associations, ObjectAssociations, merged
+from hubassoc_async.model import Associations, ObjectAssociations
 from hubassoc_async.protocol.associations import (
     Maker,
     PackedTypes,
@@ -28,6 +28,7 @@ from hubassoc_async.protocol.decoding import (
     slice_end,
     without_slices,
 )
+from hubassoc_async.protocol.merging import merged
 from hubassoc_async.protocol.steps import Steps
 
 # How a record without associations is reported, in a 207 whose status is COMPLETE. The category
