@@ -150,10 +150,16 @@ class ArrowRows:
 
 
 def _runs(outcomes: Sequence[ObjectAssociations]) -> list[Sequence[ObjectAssociations]]:
-    """Cut outcomes where packed ones and others meet: nearly never."""
-    if len(set(map(type, outcomes))) < 2:
+    """Cut outcomes where packed ones and others meet, or those of two reads: nearly never."""
+    classes = set(map(type, outcomes))
+    alike = len(classes) < 2
+    if classes == {PackedAssociations}:
+        packed = cast("Sequence[PackedAssociations]", outcomes)
+        kinds = packed[0].kinds
+        alike = all([one.kinds is kinds for one in packed])  # noqa: C419  a list takes half of it
+    if alike:
         return [outcomes] if outcomes else []
-    return [[*run] for _, run in groupby(outcomes, type)]
+    return [[*run] for _, run in groupby(outcomes, lambda one: id(getattr(one, "kinds", None)))]
 
 
 def packed_rows(packed: Any) -> int:

@@ -186,6 +186,13 @@ def test_parquet_of_packed_outcomes(
     assert written("parquet", packed) == written("parquet", some)
 
 
+def test_packed_outcomes_of_several_reads_keep_their_types() -> None:
+    """The numbers of types of one read mean nothing in another."""
+    some = [ObjectAssociations(str(n), (Association("7", (kind,)),)) for n, kind in enumerate(BOTH)]
+    packed = [read_codec("v4", packed=True).outcome(one.from_object_id, one.to) for one in some]
+    assert written("parquet", [packed]) == written("parquet", [some])
+
+
 def test_parquet_types() -> None:
     """Parquet ids are 64-bit integers, words are dictionaries, and it is compressed by zstd."""
     file = pq.ParquetFile(io.BytesIO(written("parquet", [OUTCOMES])))
