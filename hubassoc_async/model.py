@@ -82,15 +82,22 @@ class ObjectAssociations(Struct, frozen=True, gc=False):
 class PackedAssociations(ObjectAssociations, frozen=True, gc=False):
     """The whole answer for one id, for columns: ``stream_read(…, packed=True)``.
 
-    No object is made for an association. How many there are is ``len(to)``, as it always is.
+    No object is made for an association: the third one is of the record
+    ``array("q", to_ids)[2]``, with the types ``kinds[to[2]]``. How many there are is ``len(to)``,
+    as it always is. Compare and hash what ``unpacked`` gives, and make JSON of that: ``kinds``
+    belongs to a read, so the same answer in another read may have other numbers.
     """
 
     to: bytes  # type: ignore[assignment]  # who asks for it knows
     """A byte an association: the place of its types in ``kinds``."""
     to_ids: bytes
-    """64-bit integers in the machine's order of bytes."""
+    """A signed 64-bit integer an association, in the machine's order of bytes."""
     kinds: list[AssociationTypes]
-    """Every tuple of types that any answer of the same read has had; it grows."""
+    """Every tuple of types that any answer of the same read has had. One list for all of them,
+    which grows at its end: what it says of a number never changes. Do not change it."""
+
+    def __repr__(self) -> str:
+        return f"<PackedAssociations of {self.from_object_id}: {len(self.to)} associations>"
 
     def unpacked(self) -> ObjectAssociations:
         """Give it as every other answer is."""
@@ -219,6 +226,8 @@ class ReadResult(Mapping[str, Associations]):
         for outcome in outcomes:
             if outcome.__class__ is ObjectAssociations:
                 found[outcome.from_object_id] = outcome.to
+            elif isinstance(outcome, PackedAssociations):
+                found[outcome.from_object_id] = outcome.unpacked().to
             else:
                 self.failures[outcome.from_object_id] = outcome  # type: ignore[assignment]
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import pickle
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,7 +15,9 @@ from hubassoc_async import (
     AssociationsClient,
     Failure,
     ObjectAssociations,
+    PackedAssociations,
     Quota,
+    ReadResult,
     RetryPolicy,
     UsageError,
 )
@@ -40,6 +43,33 @@ async def test_a_read_is_a_mapping_of_what_was_found() -> None:
     with pytest.raises(KeyError):
         result["3"]
     assert repr(result) == "<ReadResult: 2 found, 1 none, 1 failed>"
+
+
+@pytest.mark.filterwarnings("ignore:API v3 lists only the primary company")
+@pytest.mark.parametrize("version", ["v4", "v3"])
+@on_virtual_time
+async def test_a_read_for_columns_says_what_every_other_says(version: str) -> None:
+    """In numbers; it is short when shown, whole when copied, and a result takes it for found."""
+    ends: Any = ("contacts", "companies", [1, 2, 7, "x"])
+    portal = portal_of(3)
+    portal.add_objects("contacts", [7])
+    async with client_of(portal, api_version=version) as client:
+        plain = await client.read(*ends)
+        async with client.stream_read(*ends, packed=True) as stream:
+            outcomes = [one async for one in stream]
+    result = ReadResult(outcomes)
+    assert dict(result) == dict(plain)
+    assert result.failures == plain.failures
+    packed = {one.from_object_id: one for one in outcomes if isinstance(one, PackedAssociations)}
+    assert {*packed} == ({"1", "2", "7"} if version == "v4" else set())
+    for one in packed.values():
+        assert len(one.to) == len(one.to_ids) // 8 == len(plain[one.from_object_id])
+        assert one.status == ("found" if plain[one.from_object_id] else "none")
+        copied = pickle.loads(pickle.dumps(one))
+        assert copied == one
+        assert copied.unpacked() == one.unpacked()
+        many = f"{len(one.to)} associations"
+        assert repr(one) == f"<PackedAssociations of {one.from_object_id}: {many}>"
 
 
 @on_virtual_time
