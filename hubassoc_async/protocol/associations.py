@@ -56,6 +56,7 @@ class _Type(Struct, gc=False):
 
 To = TypeVar("To")
 _decode_types = msgspec.json.Decoder(list[_Type]).decode
+_decode_ids = msgspec.json.Decoder(list[int]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -162,18 +163,21 @@ class PackedTypes(SharedTypes):
 
     def outcome(self, object_id: str, to: Associations) -> ObjectAssociations:
         """Make the answer of one record that came in several."""
-        texts = [one.to_object_id for one in to]
+        if not to:
+            return PackedAssociations(object_id, b"", b"", self._kinds)
         types = [one.association_types for one in to]
-        distinct = dict(zip(map(id, types), types, strict=True))
+        keys = [*map(id, types)]
+        distinct = dict(zip(keys, types, strict=True))
+        written = f"[{','.join([one.to_object_id for one in to])}]"
         try:
-            to_ids = [*map(int, texts)]
+            to_ids = _decode_ids(written)  # a third of int() of each
             packed = struct.pack(f"{len(to_ids)}q", *to_ids)
             numbers = {key: self._number(one) for key, one in distinct.items()}
-        except (struct.error, ValueError):
+        except (msgspec.MsgspecError, struct.error, ValueError):
             return super().outcome(object_id, to)
-        if [*map(str, to_ids)] != texts:
+        if len(to_ids) != len(to) or _encode(to_ids) != written.encode():  # " 7", "1,2"
             return super().outcome(object_id, to)
-        each = bytes([numbers[id(one)] for one in types])
+        each = bytes(map(numbers.__getitem__, keys))
         return PackedAssociations(object_id, each, packed, self._kinds)
 
     def _numbers_of(self, raws: list[Raw]) -> bytes:

@@ -194,8 +194,14 @@ def test_what_does_not_fit_into_numbers_is_not_packed(
         assert [ObjectAssociations(one.from_object_id, unpacked(one)) for one in whole] == plain
 
 
+ODD_IDS = st.sampled_from(
+    ["007", "x", "", " 7", "-0", "+7", "1,2", "7]", "1e2", "7.0", "٣", "\ud800", "9" * 5_000]
+)
+
+
 @given(
-    ids=st.lists(st.integers(0, 2**64).map(str) | st.sampled_from(["007", "x", ""]), unique=True),
+    ids=st.lists(st.integers(-(2**64), 2**64).map(str), max_size=5)
+    | st.lists(st.integers(0, 400).map(str) | ODD_IDS, unique=True),
     kinds=st.integers(1, 300),
 )
 def test_an_answer_of_several_pages_is_packed_whole_or_not_at_all(
