@@ -234,7 +234,7 @@ class AssociationsClient(Writes):
 
         An id that is repeated while it is being read comes out once. ``distinct`` remembers every
         id, in some 11 bytes each, so that each comes out once however far apart its repeats are.
-        ``packed``, for columns: most answers are ``PackedAssociations``, which have no objects.
+        ``packed``, for columns: most answers are ``PackedAssociations``, in numbers; none of v3 is.
 
         Raises ``UsageError`` at once; what stops the read is raised by the loop, after every
         outcome that was there: see ``read``, and ``ReadStream.unread``.

@@ -31,7 +31,8 @@ SINK: Final = "sink"
 class JobSink(Protocol):
     """Takes outcomes in chunks and can go back. A thread calls its methods, but for ``write``.
 
-    One that makes columns says so, by ``packed = True``, and is given ``PackedAssociations``.
+    One that makes columns says so, by ``packed = True``: most that it is given are
+    ``PackedAssociations`` then, and others come as ever, in one call at times.
     """
 
     chunk_ids: int
