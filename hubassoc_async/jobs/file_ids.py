@@ -89,10 +89,12 @@ class FileIds:
                 for key in fresh.keys() & {*seen}:
                     del fresh[key]
             await asyncio.sleep(0)
-        odd = [key for key in fresh if isinstance(key, str)]
-        for key in {*odd}.difference(self._odd.new(odd)):
-            del fresh[key]
-        numbers = [key for key in fresh if isinstance(key, int)] if odd else [*fresh]
+        numbers = [*fresh]
+        if str in set(map(type, numbers)):  # a quarter of looking at each
+            odd = [key for key in fresh if isinstance(key, str)]
+            for key in {*odd}.difference(self._odd.new(odd)):
+                del fresh[key]
+            numbers = [key for key in fresh if isinstance(key, int)]
         self._keep(numbers, numbers)
         return [*fresh.values()]
 
