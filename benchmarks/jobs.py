@@ -23,7 +23,7 @@ from benchmarks.responder import responding
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
 from hubassoc_async.jobs.export import ExportJob
-from hubassoc_async.jobs.job_sink import open_job_sink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import JobSpec, Journal
 from hubassoc_async.jobs.sources import open_ids
 

@@ -14,7 +14,7 @@ import click
 from hubassoc_async.cli.connecting import STREAM, F
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.files import is_descriptor
-from hubassoc_async.jobs.job_sink import public_name
+from hubassoc_async.jobs.job_sinks import public_name
 from hubassoc_async.jobs.journal import find_job
 
 _TOLD: Final = "hubassoc told"

@@ -10,7 +10,7 @@ from hubassoc_async.jobs.importing import ImportJob
 from hubassoc_async.jobs.job import Job, apply_plan
 from hubassoc_async.jobs.job_kinds import forget
 from hubassoc_async.jobs.job_sink import JobSink as Sink
-from hubassoc_async.jobs.job_sink import open_job_sink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import (
     JobInfo,
     JobSpec,

@@ -12,7 +12,8 @@ import msgspec
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.jobs.dead_letters import Origin
 from hubassoc_async.jobs.export import ExportJob, ExportProgress
-from hubassoc_async.jobs.job_sink import JobSink, open_job_sink, public_name
+from hubassoc_async.jobs.job_sink import JobSink
+from hubassoc_async.jobs.job_sinks import open_job_sink, public_name
 from hubassoc_async.jobs.job_spec import Api, JobInfo, JobSpec, JournalError
 from hubassoc_async.jobs.journal import Journal
 from hubassoc_async.jobs.sources import GivenIds, Source, open_ids

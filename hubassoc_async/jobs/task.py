@@ -30,7 +30,8 @@ from hubassoc_async.jobs.dead_letters import (
     failures_of,
     note_earlier,
 )
-from hubassoc_async.jobs.job_sink import check_directory, public_name
+from hubassoc_async.jobs.job_sink import check_directory
+from hubassoc_async.jobs.job_sinks import public_name
 from hubassoc_async.jobs.job_spec import (
     Api,
     JobInfo,

@@ -24,7 +24,7 @@ import pyarrow.parquet  # noqa: F401
 
 from hubassoc_async.jobs import job_sink
 from hubassoc_async.jobs.files import sync_directory
-from hubassoc_async.jobs.job_sink import open_job_sink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import Mark
 from tests.jobs.stores import CHUNKS
 

@@ -11,7 +11,8 @@ import psycopg
 import pyarrow.parquet as pq
 
 from hubassoc_async.jobs.database_urls import database_of, quoted
-from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
+from hubassoc_async.jobs.job_sink import JobSink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import Mark
 from hubassoc_async.jobs.lines import COLUMNS
 from hubassoc_async.model import Association, AssociationType, ObjectAssociations

@@ -12,7 +12,7 @@ import pytest
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.columns import id_text
 from hubassoc_async.jobs.database_urls import database_of
-from hubassoc_async.jobs.job_sink import open_job_sink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import Mark
 from hubassoc_async.jobs.pairs import open_pairs
 from hubassoc_async.jobs.sources import open_ids

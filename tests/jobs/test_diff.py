@@ -11,7 +11,7 @@ from hubassoc_async.cli.commands import hubassoc
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs.diff import diff
 from hubassoc_async.jobs.edge_compare import EdgeChange
-from hubassoc_async.jobs.job_sink import open_job_sink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import Mark
 from hubassoc_async.model import Association, AssociationType, ObjectAssociations
 

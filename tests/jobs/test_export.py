@@ -17,7 +17,8 @@ from hubassoc_async.errors import DailyQuotaSpent, HubAssocError
 from hubassoc_async.jobs import SourceError
 from hubassoc_async.jobs.dead_letters import DeadLetters, Origin
 from hubassoc_async.jobs.export import ExportJob
-from hubassoc_async.jobs.job_sink import JobSink, open_job_sink
+from hubassoc_async.jobs.job_sink import JobSink
+from hubassoc_async.jobs.job_sinks import open_job_sink
 from hubassoc_async.jobs.journal import JobSpec, Journal, Mark
 from hubassoc_async.jobs.sinks import SinkError
 from hubassoc_async.protocol.message import Request, Response

@@ -18,9 +18,9 @@ from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import Job, Mark, forget, open_job_sink
 from hubassoc_async.jobs.dead_letters import DeadLetters, failures_now
-from hubassoc_async.jobs.job_sink import LinesFile
 from hubassoc_async.jobs.job_spec import JobSpec
 from hubassoc_async.jobs.journal import Journal, has_job
+from hubassoc_async.jobs.lines_file import LinesFile
 from hubassoc_async.jobs.sources import IdFile
 from hubassoc_async.jobs.task import begin_journal
 from hubassoc_async.model import Failure

@@ -26,7 +26,8 @@ from hubassoc_async.jobs import (
     forget,
     job,
 )
-from hubassoc_async.jobs.job_sink import SINKS, LinesFile, open_job_sink
+from hubassoc_async.jobs.job_sinks import SINKS, open_job_sink
+from hubassoc_async.jobs.lines_file import LinesFile
 from hubassoc_async.jobs.parts import PartsFolder
 from hubassoc_async.jobs.tables import TableSink
 from hubassoc_async.model import ObjectAssociations

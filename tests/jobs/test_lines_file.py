@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubassoc_async.errors import UsageError
-from hubassoc_async.jobs.job_sink import SINK, JobSink, open_job_sink, public_name
+from hubassoc_async.jobs.job_sink import SINK, JobSink
+from hubassoc_async.jobs.job_sinks import open_job_sink, public_name
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.model import Association, AssociationType, ObjectAssociations
 

@@ -11,8 +11,8 @@ import pytest
 from hubassoc_async.client import AssociationsClient
 from hubassoc_async.emulator import MemoryTransport, build_portal
 from hubassoc_async.jobs import Job, find_job
-from hubassoc_async.jobs.job_sink import LinesFile
 from hubassoc_async.jobs.journal import has_job
+from hubassoc_async.jobs.lines_file import LinesFile
 from hubassoc_async.jobs.parts import PartsFolder
 from tests.jobs.power import LUCK, Disk, Luck
 from tests.jobs.sync_worlds import IN_MEMORY

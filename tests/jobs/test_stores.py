@@ -10,7 +10,7 @@ import pytest
 
 from hubassoc_async.errors import UsageError
 from hubassoc_async.jobs import parts
-from hubassoc_async.jobs.job_sink import public_name
+from hubassoc_async.jobs.job_sinks import public_name
 from hubassoc_async.jobs.journal import JournalError, Mark
 from hubassoc_async.jobs.sinks import SinkError
 from hubassoc_async.model import ObjectAssociations

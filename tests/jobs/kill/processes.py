@@ -150,9 +150,9 @@ def _be_the_command(
 
 
 def _make_chunks_small() -> None:
-    from hubassoc_async.jobs import importing, job_sink, parts, sync_apply, sync_task, tables
+    from hubassoc_async.jobs import importing, lines_file, parts, sync_apply, sync_task, tables
 
-    patch.object(job_sink.LinesFile, "chunk_ids", CHUNK).start()
+    patch.object(lines_file.LinesFile, "chunk_ids", CHUNK).start()
     patch.object(parts.PartsFolder, "chunk_ids", CHUNK).start()
     patch.object(parts, "ROW_GROUP", CHUNK).start()
     patch.object(tables.TableSink, "chunk_ids", CHUNK).start()
