@@ -74,7 +74,8 @@ class Counters(Struct):
     bytes_received: int = 0
     """Bytes of bodies, decompressed."""
     batches: int = 0
-    """Those of the requests that draw on the associations quota: all but lists of records."""
+    """Those of the requests that draw on the associations quota: all but lists of records and what
+    is asked of one record or pair."""
     inputs: int = 0
     """Inputs of batches sent, repeats included."""
     answered: int = 0
